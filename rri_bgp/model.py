@@ -1,0 +1,216 @@
+"""The values everybody speaks: addresses, prefixes, traffic selectors, SA pairs, routes.
+
+Rules of this file: values only, immutable, hashable, no I/O; a value that exists is valid. Sources make ``SaPair``s,
+the core makes ``Route``s from them, sinks read ``Route``s; nobody else's types cross a folder border.
+
+``Prefix`` is a named tuple and not a dataclass: a controller holds several hundred thousand of them as dictionary
+keys, and a tuple hashes and compares in C (docs/decisions/0002-prefix-is-a-tuple.md).
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = [
+    "ANY_PORT",
+    "Address",
+    "Attributes",
+    "Claim",
+    "Mode",
+    "Path",
+    "Prefix",
+    "Refusal",
+    "Route",
+    "SaKey",
+    "SaPair",
+    "TrafficSelector",
+]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_BITS = {4: 32, 6: 128}
+ANY_PORT = (0, 65535)
+
+
+class Prefix(NamedTuple):
+    """An IP prefix without host bits: ``version`` 4 or 6, ``network`` an integer, ``length`` 0..32 or 0..128."""
+
+    version: int
+    network: int
+    length: int
+
+    @classmethod
+    def parse(cls, text: str) -> Prefix:
+        """``192.0.2.0/24`` or ``2001:db8::/32``; a bare address is a host prefix.
+
+        Raises:
+            ValueError: not a prefix, or host bits are set.
+        """
+        network = ipaddress.ip_network(text)
+        return cls(network.version, int(network.network_address), network.prefixlen)
+
+    @property
+    def last(self) -> int:
+        """The highest address in it, as an integer."""
+        return self.network | ((1 << (_BITS[self.version] - self.length)) - 1)
+
+    def contains(self, other: Prefix) -> bool:
+        """Whether ``other`` lies within this prefix, or is this prefix."""
+        return (
+            self.version == other.version and self.length <= other.length and self.network <= other.network <= self.last
+        )
+
+    def has_address(self, address: Address) -> bool:
+        """Whether ``address`` lies within this prefix."""
+        return address.version == self.version and self.network <= int(address) <= self.last
+
+    def __str__(self) -> str:
+        return f"{_address(self.version, self.network)}/{self.length}"
+
+
+def _address(version: int, number: int) -> Address:
+    return ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number)
+
+
+def range_to_prefixes(version: int, start: int, end: int) -> Iterator[Prefix]:
+    """The least set of prefixes that covers ``start``..``end`` (both inside) and nothing else, ascending."""
+    bits = _BITS[version]
+    while start <= end:
+        aligned = (start & -start).bit_length() - 1 if start else bits
+        fits = (end - start + 1).bit_length() - 1
+        size = min(aligned, fits)
+        yield Prefix(version, start, bits - size)
+        start += 1 << size
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSelector:
+    """One traffic selector: an address range, a protocol and a port range (RFC 7296 §3.13.1; RFC 4301 §4.4.1.1).
+
+    ``start`` and ``end`` are integers, both inside the range. ``protocol`` 0 is any. ``ports`` is inclusive;
+    for ICMP it holds type and code as RFC 4301 packs them.
+    """
+
+    version: int
+    start: int
+    end: int
+    protocol: int = 0
+    ports: tuple[int, int] = ANY_PORT
+
+    @classmethod
+    def from_prefix(cls, prefix: Prefix, protocol: int = 0, ports: tuple[int, int] = ANY_PORT) -> TrafficSelector:
+        """The selector that is exactly ``prefix``."""
+        return cls(prefix.version, prefix.network, prefix.last, protocol, ports)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it takes every protocol and port."""
+        return self.protocol == 0 and self.ports == ANY_PORT
+
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """The exact, least set of prefixes: a range that is no prefix becomes several."""
+        return tuple(range_to_prefixes(self.version, self.start, self.end))
+
+    def __str__(self) -> str:
+        prefixes = self.prefixes()
+        text = str(prefixes[0])
+        if len(prefixes) > 1:
+            text = f"{_address(self.version, self.start)}..{_address(self.version, self.end)}"
+        if self.whole:
+            return text
+        low, high = self.ports
+        port = "" if self.ports == ANY_PORT else f"/{low}" if low == high else f"/{low}-{high}"
+        return f"{text}[{self.protocol or ''}{port}]"
+
+
+class Mode(enum.Enum):
+    """How the SA wraps packets (RFC 4301 §3.2). Only tunnels have networks behind the peer."""
+
+    TUNNEL = "tunnel"
+    BEET = "beet"
+    TRANSPORT = "transport"
+
+
+class SaKey(NamedTuple):
+    """What names an SA pair for its lifetime: the source that saw it, and that source's unique id.
+
+    For VICI the id is the CHILD_SA's ``uniqueid``, never a name: names repeat (docs/reference of strongSwan's VICI).
+    """
+
+    source: str
+    uniqueid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaPair:
+    """An established pair of IPsec SAs (one CHILD_SA), as far as routes care. No key material, ever.
+
+    ``peer`` is the remote tunnel endpoint and ``local`` ours; ``ike_id`` is the unique id of the IKE SA that now
+    carries it. A source only hands over pairs that carry traffic (installed, also while being rekeyed).
+    """
+
+    key: SaKey
+    connection: str
+    child: str
+    peer: Address
+    local: Address
+    remote_ts: tuple[TrafficSelector, ...]
+    local_ts: tuple[TrafficSelector, ...] = ()
+    identity: str = ""
+    ike_id: int = 0
+    reqid: int = 0
+    mode: Mode = Mode.TUNNEL
+    state: str = "INSTALLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """BGP path attributes of a route, other than the next hop, in wire terms.
+
+    ``communities`` are pairs of 16-bit numbers (RFC 1997), ``large_communities`` triples of 32-bit ones (RFC 8092),
+    ``med`` and ``local_preference`` 32-bit numbers (RFC 4271 §5.1.4, §5.1.5), None where not sent.
+    """
+
+    communities: tuple[tuple[int, int], ...] = ()
+    large_communities: tuple[tuple[int, int, int], ...] = ()
+    med: int | None = None
+    local_preference: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What is announced for a prefix. Equal paths go out in one UPDATE, so the core shares one object per entry."""
+
+    next_hop: Address
+    attributes: Attributes = field(default_factory=Attributes)
+
+
+class Claim(NamedTuple):
+    """An owner's wish for a prefix: this SA pair wants it, because of this map entry and this traffic selector."""
+
+    rank: int
+    """Rank of the entry in the policy, 0 first: the lower rank wins the prefix."""
+    owner: SaKey
+    selector: TrafficSelector
+
+
+class Refusal(NamedTuple):
+    """Why a selector, or a whole SA pair (``prefix`` None), made no route (rule G8)."""
+
+    owner: SaKey
+    prefix: Prefix | None
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A prefix that upstream should have, its path, and who wants it (all claims; the first one won)."""
+
+    prefix: Prefix
+    path: Path
+    claims: tuple[Claim, ...]

@@ -1,0 +1,60 @@
+"""A whole configuration, checked: what the controller is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rri_bgp.rri.entries import Policy
+
+__all__ = ["Config", "ControlSettings", "ExabgpSettings", "ReplaySettings", "SourceSettings", "ViciSettings"]
+
+DEFAULT_VICI_SOCKET = Path("/run/charon.vici")
+DEFAULT_CONTROL_SOCKET = Path("/run/rri-bgp/control.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class ViciSettings:
+    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8)."""
+
+    name: str = "vici"
+    socket: Path = DEFAULT_VICI_SOCKET
+    resync: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """A recorded SA history; ``file`` None is the one shipped with the package, ``speed`` 2.0 plays twice as fast."""
+
+    name: str = "replay"
+    file: Path | None = None
+    speed: float = 1.0
+
+
+SourceSettings = ViciSettings | ReplaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class ExabgpSettings:
+    """ExaBGP as a sink, over its process API; ``ack_timeout`` in seconds."""
+
+    ack_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """The local control socket."""
+
+    socket: Path = DEFAULT_CONTROL_SOCKET
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that one policy file says. ``asn`` is the local AS number, 32 bits."""
+
+    file: Path
+    asn: int
+    policy: Policy
+    sources: tuple[SourceSettings, ...]
+    exabgp: ExabgpSettings = ExabgpSettings()
+    control: ControlSettings = ControlSettings()

@@ -1,0 +1,36 @@
+"""Which map entry an SA pair belongs to: the first that fits, in policy order; an entry further down never sees it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from heapq import merge
+
+from rri_bgp.model import Address, SaPair
+from rri_bgp.rri.entries import EntryKind, MapEntry, Policy
+
+__all__ = ["Matcher"]
+
+
+class Matcher:
+    """Finds the entry of an SA pair. Static entries are looked up by peer, so only the dynamic ones are walked."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._entries = policy.entries
+        self._by_peer: dict[Address, list[int]] = {}
+        self._dynamic: list[int] = []
+        for rank, entry in enumerate(policy.entries):
+            if entry.kind is EntryKind.DYNAMIC:
+                self._dynamic.append(rank)
+            for peer in entry.peers:
+                self._by_peer.setdefault(peer, []).append(rank)
+
+    def rank(self, sa: SaPair) -> int | None:
+        """The rank of the SA pair's entry, None where no entry fits."""
+        for rank in merge(self._by_peer.get(sa.peer, ()), self._dynamic):
+            if _names_fit(self._entries[rank], sa):
+                return rank
+        return None
+
+
+def _names_fit(entry: MapEntry, sa: SaPair) -> bool:
+    return fnmatchcase(sa.connection, entry.connection) and fnmatchcase(sa.child, entry.child)
