@@ -124,7 +124,7 @@ class TrafficSelector:
             return text
         low, high = self.ports
         port = "" if self.ports == ANY_PORT else f"/{low}" if low == high else f"/{low}-{high}"
-        return f"{text}[{self.protocol or ''}{port}]"
+        return f"{text}[{self.protocol}{port}]"
 
 
 class Mode(enum.Enum):

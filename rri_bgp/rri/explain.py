@@ -58,12 +58,8 @@ def explain(rib: Rib, prefix: Prefix) -> Explanation:
 
 
 def _stories(rib: Rib, route: Route) -> list[ClaimStory]:
-    stories = []
-    for claim in route.claims:
-        sa = rib.sa(claim.owner)
-        if sa is not None:
-            stories.append(ClaimStory(claim, sa, rib.policy.entries[claim.rank]))
-    return stories
+    owned = ((claim, rib.sa(claim.owner)) for claim in route.claims)
+    return [ClaimStory(claim, sa, rib.policy.entries[claim.rank]) for claim, sa in owned if sa is not None]
 
 
 def _refusals(rib: Rib, prefix: Prefix) -> list[tuple[Refusal, SaPair]]:

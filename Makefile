@@ -1,0 +1,52 @@
+# Two commands do everything: `make demo` and `make test`. The others are for work on the code.
+# Each sets up what it needs first, once, and says what it did (lab/setup.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+
+.PHONY: help demo test unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo:  ## Set up what is missing, then show the main scenario in the container lab
+	@lab/demo
+
+test:  ## Set up what is missing, then every test: unit, property, integration, lab
+	@lab/setup.sh
+	@$(PYTEST) tests
+
+unit: .venv/stamp  ## The tests that need no root and no docker
+	@$(PYTEST) -m 'not lab' tests
+
+pythons: .venv/stamp  ## Unit and property tests on each Python from 3.11 to 3.13 that is installed
+	@tests/pythons.sh
+
+lint: .venv/stamp  ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/stamp  ## Let ruff format and fix what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lab-up: ; @lab/setup.sh && $(BIN)/python -m lab up  ## Deploy the lab and leave it running
+lab-down: ; @$(BIN)/python -m lab down  ## Remove the lab
+lab-shell: ; @$(BIN)/python -m lab shell $(or $(NODE),hub)  ## A shell in a node: make lab-shell NODE=upstream
+lab-logs: ; @$(BIN)/python -m lab logs $(NODE)  ## The logs of all nodes, or of NODE=…
+
+lock: .venv/stamp  ## Resolve the dependencies anew into the two lock files
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	  --no-header --upgrade -q -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	  --no-header --upgrade -q --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove what is built in the checkout (not the docker engine or its image)
+	@rm -rf .venv .lab/bin .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/stamp: pyproject.toml requirements-dev.lock
+	@lab/setup.sh venv
