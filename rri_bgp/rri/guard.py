@@ -25,6 +25,12 @@ _NEVER_ROUTED = tuple(
     )
 )
 
+_BOUNDS = {
+    version: tuple((p.network, p.last, p, what) for p, what in _NEVER_ROUTED if p.version == version)
+    for version in (4, 6)
+}
+"""The same by IP version, with both ends computed: every prefix of every SA passes here."""
+
 
 def refuse_selector(sa: SaPair, selector: TrafficSelector) -> Refusal | None:
     """Why no prefix of this selector may become a route, or None (rule E11)."""
@@ -37,9 +43,10 @@ def refuse_prefix(sa: SaPair, prefix: Prefix) -> Refusal | None:
     """Why this remote prefix may not become a route, or None (rules E10, G1)."""
     if prefix.length == 0:
         return Refusal(sa.key, prefix, "E10", f"{prefix} would be a default route")
-    for range_, what in _NEVER_ROUTED:
-        if range_.contains(prefix) or prefix.contains(range_):
-            return Refusal(sa.key, prefix, "G1", f"{prefix} is or holds {what} addresses ({range_})")
+    first, last = prefix.network, prefix.last
+    for low, high, reserved, what in _BOUNDS[prefix.version]:
+        if first <= high and last >= low:
+            return Refusal(sa.key, prefix, "G1", f"{prefix} is or holds {what} addresses ({reserved})")
     if prefix.has_address(sa.peer):
         return Refusal(sa.key, prefix, "G1", f"{prefix} covers the peer's own address {sa.peer}")
     return None

@@ -33,4 +33,8 @@ class Matcher:
 
 
 def _names_fit(entry: MapEntry, sa: SaPair) -> bool:
-    return fnmatchcase(sa.connection, entry.connection) and fnmatchcase(sa.child, entry.child)
+    return _fits(sa.connection, entry.connection) and _fits(sa.child, entry.child)
+
+
+def _fits(name: str, glob: str) -> bool:
+    return glob == "*" or fnmatchcase(name, glob)
