@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# Makes this machine able to run the lab: virtual environment, docker engine, image, containerlab. What is there is used;
+# what is missing is made inside this checkout (.venv, .lab), except the docker engine, which a bare Debian machine
+# gets from its own packages. Without the rights or tools for that it says what is missing and exits with 2.
+#
+#   lab/setup.sh            everything          lab/setup.sh venv       the virtual environment alone
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly state=$PWD/.lab
+readonly containerlab_version=v0.79.0
+mkdir -p "$state"
+scratch=$(mktemp -d "$state/scratch.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+
+# stage NAME FUNCTION: runs it with its output in a log, prints one line: how long it took, and what it said it had done.
+# A subshell outside any condition, so that `set -e` holds in it: its first failing command ends it.
+stage() {
+    local name=$1 log=$state/$2.log started=$EPOCHREALTIME failed=0
+    echo present >"$scratch/outcome"
+    set +e
+    (set -e; "$2") >"$log" 2>&1
+    failed=$?
+    set -e
+    if ((failed)); then
+        printf 'setup: %-20s FAILED; the end of %s:\n' "$name" "${log#"$PWD"/}" >&2
+        tail -n 15 "$log" >&2
+        exit 2
+    fi
+    printf 'setup: %-20s %6.1f s  %s\n' "$name" "$(seconds_since "$started")" "$(<"$scratch/outcome")"
+}
+
+done_by() {
+    echo "$*" >"$scratch/outcome"
+}
+
+seconds_since() {
+    awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@"
+}
+
+is_debian_root() {
+    [[ $EUID -eq 0 ]] && have apt-get
+}
+
+# ---- virtual environment ------------------------------------------------------------------------------------------
+
+find_python() {
+    local candidate
+    for candidate in python3.11 python3.12 python3.13 python3; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo 'no Python 3.11 or later on PATH' >&2
+    return 1
+}
+
+setup_venv() {
+    local wanted python
+    wanted=$(cat requirements-dev.lock pyproject.toml | sha256sum | cut -c1-64)
+    if [[ -e .venv/stamp && $(<.venv/stamp) == "$wanted" ]] && .venv/bin/python -c 'import rri_bgp' 2>/dev/null; then
+        touch .venv/stamp
+        return
+    fi
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        is_debian_root || { echo "$python cannot make virtual environments: install python3-venv" >&2; return 1; }
+        apt_install python3-venv
+    fi
+    "$python" -m venv --clear .venv
+    .venv/bin/pip install -q --require-hashes -r requirements-dev.lock
+    .venv/bin/pip install -q --no-deps --no-build-isolation -e .
+    echo "$wanted" >.venv/stamp
+    done_by "made with $("$python" --version)"
+}
+
+# ---- docker engine ------------------------------------------------------------------------------------------------
+
+engine_answers() {
+    docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+setup_engine() {
+    local installed=
+    if engine_answers; then
+        return
+    fi
+    if ! have dockerd; then
+        apt_install docker.io iptables
+        installed='installed docker.io, '
+    fi
+    # No service manager is assumed: the engine is ours, with its own log, and outlives this shell.
+    rm -f /run/docker.pid
+    setsid nohup dockerd >"$state/dockerd.log" 2>&1 </dev/null &
+    echo $! >"$state/dockerd.pid"
+    for _ in {1..150}; do
+        if engine_answers; then
+            done_by "${installed}started dockerd"
+            return
+        fi
+        sleep 0.2
+    done
+    tail -n 20 "$state/dockerd.log"
+    return 1
+}
+
+# ---- image --------------------------------------------------------------------------------------------------------
+
+readonly image_inputs=(lab/packages.txt lab/Dockerfile lab/finish-image.sh requirements.lock)
+
+image_tag() {
+    echo "rri-bgp-lab:$(cat "${image_inputs[@]}" | sha256sum | cut -c1-12)"
+}
+
+setup_image() {
+    local tag build
+    tag=$(image_tag)
+    echo "$tag" >"$state/image"
+    if [[ -n $(docker images -q "$tag") ]]; then
+        return
+    fi
+    build=$scratch/image
+    mkdir "$build"
+    cp lab/packages.txt lab/Dockerfile lab/finish-image.sh requirements.lock "$build"
+    # The image's Python is Debian trixie's 3.13, whatever runs here.
+    .venv/bin/pip download -q -d "$build/wheels" --only-binary :all: --python-version 3.13 --implementation cp \
+        --abi cp313 --abi abi3 --abi none --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_17_$(uname -m)" \
+        --platform "manylinux2014_$(uname -m)" --require-hashes -r requirements.lock
+    if docker pull -q debian:trixie-slim 2>/dev/null; then
+        docker build -q -t "$tag" "$build"
+        done_by "built $tag from debian:trixie-slim"
+    else
+        bootstrap_image "$tag" "$build"
+        done_by "bootstrapped $tag"
+    fi
+}
+
+# The same image with no image registry: a Debian tree from the machine's own package mirror.
+bootstrap_image() {
+    local tag=$1 build=$2 tree=$2/tree
+    is_debian_root || { echo 'no image registry answers, and debootstrap needs root on Debian' >&2; return 1; }
+    have debootstrap || apt_install debootstrap
+    debootstrap --variant=minbase --include=ca-certificates trixie "$tree"
+    printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
+    chmod +x "$tree/usr/sbin/policy-rc.d"
+    cp -r /etc/apt/apt.conf.d/. "$tree/etc/apt/apt.conf.d/"
+    sed 's/#.*//' "$build/packages.txt" |
+        DEBIAN_FRONTEND=noninteractive xargs chroot "$tree" apt-get install -yq --no-install-recommends
+    mkdir "$tree/build"
+    cp "$build"/wheels/* "$build/requirements.lock" "$build/finish-image.sh" "$tree/build"
+    chroot "$tree" sh /build/finish-image.sh /build
+    rm -rf "$tree/build" "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/archives/*.deb
+    tar -C "$tree" -c . | docker import - "$tag"
+}
+
+# ---- containerlab -------------------------------------------------------------------------------------------------
+
+setup_containerlab() {
+    local source module=github.com/srl-labs/containerlab
+    if have containerlab; then
+        done_by "present ($(command -v containerlab))"
+        return
+    fi
+    if [[ -x $state/bin/containerlab ]]; then
+        return
+    fi
+    have go || { echo 'containerlab is not on PATH, and there is no Go to build it with' >&2; return 1; }
+    source=$scratch/containerlab
+    mkdir "$source"
+    cp -r "$(go mod download -json "$module@$containerlab_version" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/." "$source"
+    chmod -R u+w "$source"
+    if [[ ! -e /proc/modules ]]; then
+        # A kernel without loadable modules has no /proc/modules; containerlab takes that for an error instead of "built in".
+        sed -i 's/modules := \[\]string{"ip_tables", "ip6_tables"}/modules := []string{}/' "$source/core/config.go"
+    fi
+    mkdir -p "$state/bin"
+    (cd "$source" && go build -trimpath -o "$state/bin/containerlab" .)
+    done_by "built $containerlab_version"
+}
+
+# ---- what cannot be helped ----------------------------------------------------------------------------------------
+
+say_what_is_missing() {
+    local missing=0
+    complain() {
+        echo "setup: missing: $1" >&2
+        missing=1
+    }
+    if ! engine_answers && ! is_debian_root; then
+        complain 'a docker engine that this user may use (start it and join the group docker, or run this as root on Debian)'
+    fi
+    if [[ $EUID -ne 0 ]] && ! have containerlab; then
+        complain 'root (containerlab makes network links), or an installed containerlab with its SUID bit'
+    fi
+    if ! have containerlab && [[ ! -x $state/bin/containerlab ]] && ! have go; then
+        complain 'containerlab, or Go to build it with'
+    fi
+    if [[ ! -e /dev/net/tun ]]; then
+        complain '/dev/net/tun (modprobe tun)'
+    fi
+    return $missing
+}
+
+case ${1:-all} in
+venv)
+    stage 'virtual environment' setup_venv
+    ;;
+check)
+    say_what_is_missing || exit 2
+    ;;
+all)
+    stage 'virtual environment' setup_venv
+    say_what_is_missing || exit 2
+    stage 'docker engine' setup_engine
+    stage 'image' setup_image
+    stage 'containerlab' setup_containerlab
+    ;;
+*)
+    echo "usage: lab/setup.sh [all|venv|check]" >&2
+    exit 2
+    ;;
+esac
