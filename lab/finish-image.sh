@@ -3,8 +3,8 @@
 # $1 holds requirements.lock and the wheels, fetched on the host: the image itself never asks a package index.
 set -eu
 
-groupadd --system --gid 990 exabgp
-useradd --system --uid 990 --gid 990 --no-create-home --shell /usr/sbin/nologin exabgp
+groupadd --system --gid 800 exabgp
+useradd --system --uid 800 --gid 800 --no-create-home --shell /usr/sbin/nologin exabgp
 
 python3 -m venv /opt/rri
 /opt/rri/bin/pip install -q --no-index --find-links "$1" --require-hashes -r "$1/requirements.lock"
