@@ -12,11 +12,10 @@ help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo:  ## Set up what is missing, then show the main scenario in the container lab
-	@lab/demo
+	@lab/with-lab $(BIN)/python -m lab.scenario
 
 test:  ## Set up what is missing, then every test: unit, property, integration, lab
-	@lab/setup.sh
-	@$(PYTEST) tests
+	@lab/with-lab $(PYTEST) tests
 
 unit: .venv/stamp  ## The tests that need no root and no docker
 	@$(PYTEST) -m 'not lab' tests

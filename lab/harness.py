@@ -145,6 +145,10 @@ class Lab:
         """``rri-bgp`` in a node: exit code and output."""
         return self.try_exec(node, "/opt/rri/bin/rri-bgp", *arguments)
 
+    def status(self) -> Any:  # noqa: ANN401  # its shape is documented in docs/reference/json.md
+        """``rri-bgp show status --json`` on the hub."""
+        return json.loads(self.rri("show", "status", "--json")[1])
+
     def vtysh(self, command: str, node: str = "upstream") -> Any:  # noqa: ANN401  # FRR's JSON has no type
         """FRR's answer to a ``show … json`` command."""
         return json.loads(self.exec(node, "vtysh", "-c", command))
@@ -211,6 +215,11 @@ class Lab:
         family = "ipv6" if ":" in prefix else "ip"
         routes = self.vtysh(f"show {family} route {prefix} json").get(prefix, [])
         return any(route.get("installed") and route["protocol"] == "bgp" for route in routes)
+
+    def configure_upstream(self, *lines: str) -> None:
+        """Changes FRR's running configuration on upstream."""
+        script = ["configure terminal", *lines, "end"]
+        self.exec("upstream", "vtysh", *(word for line in script for word in ("-c", line)))
 
     def _bgp_is_up(self) -> bool:
         peers = self.vtysh("show bgp summary json").get("ipv4Unicast", {}).get("peers", {})

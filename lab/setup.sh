@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the lab: virtual environment, docker engine, image, containerlab. What is there is used;
 # what is missing is made inside this checkout (.venv, .lab), except the docker engine, which a bare Debian machine
-# gets from its own packages. Without the rights or tools for that it says what is missing and exits with 2.
+# gets from its own packages. Exit code 1: a step failed (its log is shown); 2: this machine or user lacks what the lab
+# needs, and each missing thing has been named.
 #
 #   lab/setup.sh            everything          lab/setup.sh venv       the virtual environment alone
 set -euo pipefail
@@ -25,7 +26,7 @@ stage() {
     if ((failed)); then
         printf 'setup: %-20s FAILED; the end of %s:\n' "$name" "${log#"$PWD"/}" >&2
         tail -n 15 "$log" >&2
-        exit 2
+        exit 1
     fi
     printf 'setup: %-20s %6.1f s  %s\n' "$name" "$(seconds_since "$started")" "$(<"$scratch/outcome")"
 }
