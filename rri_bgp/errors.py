@@ -42,9 +42,13 @@ class RriError(Exception):
         self.what = what
         self.hint = hint
 
+    @property
+    def line(self) -> str:
+        """Where and what, without the hint: for a log."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
     def __str__(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{line}\n  hint: {self.hint}" if self.hint else line
+        return f"{self.line}\n  hint: {self.hint}" if self.hint else self.line
 
 
 class UsageError(RriError):
@@ -62,7 +66,7 @@ class PolicyError(RriError):
         self.excerpt = excerpt
 
     def __str__(self) -> str:
-        parts = [f"{self.where}: {self.what}" if self.where else self.what]
+        parts = [self.line]
         if self.excerpt:
             parts.append(self.excerpt)
         if self.hint:

@@ -1,0 +1,128 @@
+"""The CHILD_SAs that charon has, as far as it has told us, and what to ask it next.
+
+Rules of this file: no I/O, no clock. Nothing is ever taken from an event but where to look again; what is looked at is
+``list-sas``, of one IKE SA or of all.
+
+Two things make that harder than it sounds. A look takes time, and events go on meanwhile: an IKE SA that an event names
+while it is being looked at is looked at once more, and a full listing says nothing about those that were named since it
+began. And children move: an IKE SA that is rekeyed, or reauthenticated under IKEv1, hands its children to the new one
+without any event. A child that its IKE SA no longer lists is therefore gone only if an event named it as going, or
+``list-sas`` shows it as deleted; otherwise it is *unconfirmed*, keeps its routes, and a full listing decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rri_bgp.model import SaKey, SaPair
+from rri_bgp.sources.vici.sas import Hint, IkeSa
+
+__all__ = ["Look", "SaTable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at one IKE SA that is under way; ``ended`` are the children that events had named as going."""
+
+    ike_id: int
+    ended: frozenset[int] = frozenset()
+
+
+class SaTable:
+    """Children by unique id, what is unconfirmed, and which IKE SAs are to be looked at."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._children: dict[int, SaPair] = {}
+        self._of_ike: dict[int, set[int]] = {}
+        self._dirty: dict[int, set[int]] = {}
+        """IKE SAs to look at, oldest first, with the children that were named as going."""
+        self._looking: set[int] = set()
+        self._touched: set[int] = set()
+        """IKE SAs that were named or looked at since the full listing under way began."""
+        self._unconfirmed: set[int] = set()
+        self._everything = False
+
+    @property
+    def wants_full(self) -> bool:
+        """Whether only a full listing can tell what is."""
+        return self._everything or bool(self._unconfirmed)
+
+    def sas(self) -> list[SaPair]:
+        """All children that carry traffic."""
+        return list(self._children.values())
+
+    def heard(self, hint: Hint) -> None:
+        """Takes an event."""
+        self._everything = self._everything or hint.everything
+        for ike_id in hint.ike_ids:
+            self._dirty.setdefault(ike_id, set()).update(hint.ended)
+        self._touched |= hint.ike_ids
+
+    def next_look(self) -> Look | None:
+        """An IKE SA to look at now, None where there is none that is not being looked at already."""
+        for ike_id in self._dirty:
+            if ike_id not in self._looking:
+                self._looking.add(ike_id)
+                return Look(ike_id, frozenset(self._dirty.pop(ike_id)))
+        return None
+
+    def looked(self, look: Look, found: IkeSa | None) -> dict[SaKey, SaPair | None]:
+        """Takes what a look found, None for no such IKE SA. Returns the children that came, changed or went."""
+        self._looking.discard(look.ike_id)
+        self._touched.add(look.ike_id)
+        listed = {} if found is None else {sa.key.uniqueid: sa for sa in found.children}
+        ended = look.ended | self._dirty.get(look.ike_id, frozenset()) | (found.down if found else frozenset())
+        changes: dict[SaKey, SaPair | None] = {}
+        for uniqueid, sa in listed.items():
+            self._unconfirmed.discard(uniqueid)
+            if self._children.get(uniqueid) != sa:
+                self._put(sa)
+                changes[sa.key] = sa
+        for uniqueid in (self._of_ike.get(look.ike_id, set()) | ended) - listed.keys():
+            if uniqueid not in ended:
+                self._unconfirmed.add(uniqueid)
+            elif uniqueid in self._children:
+                self._drop(uniqueid)
+                changes[SaKey(self._source, uniqueid)] = None
+        return changes
+
+    def look_failed(self, look: Look) -> None:
+        """The look came to nothing: do it again."""
+        self._looking.discard(look.ike_id)
+        self._dirty.setdefault(look.ike_id, set()).update(look.ended)
+
+    def begin_full(self) -> None:
+        """A full listing begins."""
+        self._touched = set(self._looking) | self._dirty.keys()
+        self._everything = False
+
+    def full(self, found: Iterable[IkeSa]) -> list[SaPair]:
+        """Takes a full listing. Returns all children there are."""
+        touched = self._touched
+        listed = {sa.key.uniqueid: sa for ike in found if ike.ike_id not in touched for sa in ike.children}
+        newer = [sa for uniqueid, sa in self._children.items() if sa.ike_id in touched and uniqueid not in listed]
+        unconfirmed = self._unconfirmed
+        self._children, self._of_ike = {}, {}
+        for sa in (*listed.values(), *newer):
+            self._put(sa)
+        self._unconfirmed = unconfirmed & {sa.key.uniqueid for sa in newer}
+        for ike_id in touched - self._looking:
+            self._dirty.setdefault(ike_id, set())
+        return self.sas()
+
+    def _put(self, sa: SaPair) -> None:
+        uniqueid = sa.key.uniqueid
+        if uniqueid in self._children:
+            self._drop(uniqueid)
+        self._children[uniqueid] = sa
+        self._of_ike.setdefault(sa.ike_id, set()).add(uniqueid)
+
+    def _drop(self, uniqueid: int) -> None:
+        ike_id = self._children.pop(uniqueid).ike_id
+        siblings = self._of_ike[ike_id]
+        siblings.discard(uniqueid)
+        if not siblings:
+            del self._of_ike[ike_id]
+        self._unconfirmed.discard(uniqueid)
