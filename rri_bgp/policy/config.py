@@ -50,7 +50,10 @@ class ControlSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that one policy file says. ``asn`` is the local AS number, 32 bits."""
+    """All that one policy file says. ``asn`` is the local AS number, 32 bits.
+
+    ``warnings`` are complete ``file:line:col: text`` lines: what is allowed, and is hardly meant.
+    """
 
     file: Path
     asn: int
@@ -58,3 +61,4 @@ class Config:
     sources: tuple[SourceSettings, ...]
     exabgp: ExabgpSettings = ExabgpSettings()
     control: ControlSettings = ControlSettings()
+    warnings: tuple[str, ...] = ()
