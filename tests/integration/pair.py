@@ -1,0 +1,102 @@
+"""A pair of real ExaBGPs on loopback: the speaker's helper is a relay, so the test holds the helper's side itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, free_port, running
+from rri_bgp.demo.updates import Change, Upstream
+from rri_bgp.model import Path, Prefix
+from rri_bgp.policy.config import ExabgpSettings
+from rri_bgp.sinks.exabgp.sink import ExabgpSink
+
+__all__ = ["DEADLINE", "Pair", "Wanted", "pair", "sinking"]
+
+DEADLINE = 60.0
+"""Seconds that any one condition may take; the machines are shared."""
+
+
+class Wanted(dict[Prefix, Path]):
+    """What the controller would want, to be changed by the test."""
+
+    def path(self, prefix: Prefix) -> Path | None:
+        """As ``Rib.path``."""
+        return self.get(prefix)
+
+
+@dataclass
+class Pair:
+    """Both ends: ``helpers`` gives the speaker's helper streams, one pair for each start of the helper."""
+
+    folder: FilePath
+    helpers: asyncio.Queue[Streams]
+    upstream: Upstream = field(default_factory=Upstream)
+    history: list[Change] = field(default_factory=list)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def helper(self) -> Streams:
+        """The streams of the helper that starts next."""
+        return await asyncio.wait_for(self.helpers.get(), DEADLINE)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for a condition over what the upstream has; checked at each of its messages and now and then."""
+        async with asyncio.timeout(DEADLINE), self._news:
+            while not condition():
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.05)
+
+    async def read_upstream(self, reader: asyncio.StreamReader) -> None:
+        """Follows the listener."""
+        while line := await reader.readline():
+            self.history.extend(self.upstream.feed(line.decode()))
+            async with self._news:
+                self._news.notify_all()
+
+
+@contextlib.asynccontextmanager
+async def pair(folder: FilePath, families: tuple[str, ...] = ("ipv4 unicast", "ipv6 unicast")) -> AsyncIterator[Pair]:
+    """Starts both and waits for the session."""
+    port = free_port()
+    async with (
+        accepting(folder / "speaker.sock") as helpers,
+        accepting(folder / "listener.sock") as listeners,
+        running(_daemon(folder, "listener", port), folder),
+        asyncio.TaskGroup() as group,
+    ):
+        this = Pair(folder, helpers)
+        reader, _writer = await asyncio.wait_for(listeners.get(), DEADLINE)
+        following = group.create_task(this.read_upstream(reader))
+        async with running(_daemon(folder, "speaker", port, families), folder):
+            await this.until(lambda: this.upstream.is_up)
+            yield this
+        following.cancel()
+
+
+def _daemon(
+    folder: FilePath, name: str, port: int, families: tuple[str, ...] = ("ipv4 unicast", "ipv6 unicast")
+) -> Daemon:
+    helper = (sys.executable, "-m", "rri_bgp.demo.listener", str(folder / f"{name}.sock"))
+    if name == "listener":
+        api = ("neighbor-changes;", "receive { parsed; update; }")
+        return Daemon(name, LISTENER, SPEAKER, port, helper, listen=True, api=api)
+    return Daemon(name, SPEAKER, LISTENER, port, helper, families=families)
+
+
+@contextlib.asynccontextmanager
+async def sinking(both: Pair, wanted: Wanted, *, ack_timeout: float = 10.0) -> AsyncIterator[ExabgpSink]:
+    """Our sink as the speaker's helper; its stream is closed at the end, as when the process dies."""
+    reader, writer = await both.helper()
+    sink = ExabgpSink(wanted.path, reader, writer, ExabgpSettings(ack_timeout), exit_delay=0)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        try:
+            await both.until(lambda: sink.status().ready)
+            yield sink
+        finally:
+            task.cancel()
+            writer.close()
