@@ -60,6 +60,10 @@ class Rib:
         for prefix, claims in self._claims.items():
             yield Route(prefix, _best_path(self.policy, prefix, claims), claims)
 
+    def prefixes(self) -> Collection[Prefix]:
+        """The prefixes of all routes, in no order."""
+        return self._claims.keys()
+
     def sas(self) -> Collection[SaPair]:
         """All SA pairs, in no order."""
         return self._sas.values()

@@ -1,0 +1,59 @@
+"""What several verbs share: options, and how tables and JSON are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rri_bgp.control.protocol import SCHEMA
+
+__all__ = ["as_json", "print_json", "print_table", "socket_option"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+DEFAULT_SOCKET = Path("/run/rri-bgp/control.sock")
+
+
+def socket_option(command: _Command) -> _Command:
+    """``--socket``: the controller's control socket."""
+    return click.option(
+        "--socket",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_SOCKET,
+        show_default=True,
+        envvar="RRI_BGP_SOCKET",
+        help="The controller's control socket; also from RRI_BGP_SOCKET.",
+    )(command)
+
+
+def as_json(command: _Command) -> _Command:
+    """``--json``: for programs."""
+    return click.option("--json", "is_json", is_flag=True, help="For programs: docs/reference/json.md.")(command)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One versioned JSON document on stdout."""
+    click.echo(json.dumps({"schema": SCHEMA, **document}, indent=2))
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> None:
+    """A table for people; lines are not cut where they go into a file or a pipe."""
+    from rich.console import Console  # noqa: PLC0415  # not needed for --json
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        # Text and not str: brackets in a peer's identity are no markup.
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 1000
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(empty)

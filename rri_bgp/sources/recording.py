@@ -1,0 +1,197 @@
+"""A recorded SA history: JSON Lines, one moment a line, written by ``rri-bgp record`` and played by the replay source.
+
+::
+
+    {"format": "rri-bgp sa history", "version": 1}
+    {"at": 0.0, "snapshot": [SA, …]}
+    {"at": 1.52, "update": [SA, …], "gone": [uniqueid, …]}
+    {"at": 9.1, "lost": "why the source could not see any more"}
+
+``at`` is in seconds since the first moment. An SA has the fields of ``SaPair`` without its source: the same history may
+be played as any source. Rules of this file: what is read is checked; a line that is not as above is one error with file
+and line. There is no key material in an ``SaPair``, so there is none here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from rri_bgp.errors import UsageError
+from rri_bgp.model import ANY_PORT, Mode, SaKey, SaPair, TrafficSelector
+from rri_bgp.sources import SaObserver
+
+__all__ = ["Moment", "Recorder", "check_header", "read"]
+
+_HEADER = {"format": "rri-bgp sa history", "version": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a source said at one moment, ``at`` seconds after the first.
+
+    A whole snapshot, or SA pairs that came or changed, or went (None); or, where ``why`` is not empty, that it could
+    not see any more.
+    """
+
+    at: float
+    is_snapshot: bool
+    changes: Mapping[SaKey, SaPair | None]
+    why: str = ""
+
+    def tell(self, source: str, observer: SaObserver) -> None:
+        """Says it again."""
+        if self.why:
+            observer.lost(source, self.why)
+        elif self.is_snapshot:
+            observer.snapshot(source, [sa for sa in self.changes.values() if sa is not None])
+        else:
+            observer.update(source, self.changes)
+
+
+class Recorder:
+    """Writes down what a source says. ``clock`` gives seconds from any start. An ``SaObserver``."""
+
+    def __init__(self, file: TextIO, clock: Callable[[], float]) -> None:
+        self._file = file
+        self._clock = clock
+        self._start: float | None = None
+        self.moments = 0
+        self._write(_HEADER)
+
+    def snapshot(self, source: str, sas: Iterable[SaPair]) -> None:
+        """See ``SaObserver``."""
+        self._note({"snapshot": [_write_sa(sa) for sa in sas]})
+
+    def update(self, source: str, changes: Mapping[SaKey, SaPair | None]) -> None:
+        """See ``SaObserver``."""
+        came = [_write_sa(sa) for sa in changes.values() if sa is not None]
+        self._note({"update": came, "gone": [key.uniqueid for key, sa in changes.items() if sa is None]})
+
+    def lost(self, source: str, why: str) -> None:
+        """See ``SaObserver``."""
+        self._note({"lost": why or "unknown"})
+
+    def _note(self, what: dict[str, Any]) -> None:
+        now = self._clock()
+        self._start = now if self._start is None else self._start
+        self._write({"at": round(now - self._start, 4), **what})
+        self.moments += 1
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+
+def check_header(file: Path) -> None:
+    """Whether this is a recording at all.
+
+    Raises:
+        UsageError: it is none, or cannot be read.
+    """
+    for _ in _lines(file):
+        return
+
+
+def read(file: Path, source: str) -> Iterator[Moment]:
+    """The moments of a recording, as ``source`` would say them, one at a time.
+
+    Raises:
+        UsageError: it is no recording, or a line of it is wrong; says which.
+    """
+    for number, line in _lines(file):
+        if number == 1:
+            continue
+        try:
+            yield _read_moment(json.loads(line), source)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            what = f"no field {error}" if isinstance(error, KeyError) else str(error)
+            raise UsageError(f"not a moment of a recording: {what}", where=f"{file}:{number}") from None
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines, the header being the first."""
+    try:
+        with file.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if number == 1 and not _is_header(line):
+                    hint = "`rri-bgp record FILE` makes one"
+                    raise UsageError(
+                        f"not a recording: its first line must be {json.dumps(_HEADER)}", where=f"{file}:1", hint=hint
+                    )
+                yield number, line
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"cannot read the recording: {reason}", where=str(file)) from None
+
+
+def _is_header(line: str) -> bool:
+    try:
+        return bool(json.loads(line) == _HEADER)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_moment(line: Any, source: str) -> Moment:  # noqa: ANN401  # any JSON; checked here
+    at = float(line["at"])
+    if "lost" in line:
+        return Moment(at, False, {}, str(line["lost"]))
+    is_snapshot = "snapshot" in line
+    found = [_read_sa(one, source) for one in line["snapshot" if is_snapshot else "update"]]
+    changes: dict[SaKey, SaPair | None] = {sa.key: sa for sa in found}
+    changes.update((SaKey(source, int(uniqueid)), None) for uniqueid in line.get("gone", ()))
+    return Moment(at, is_snapshot, changes)
+
+
+def _write_sa(sa: SaPair) -> dict[str, Any]:
+    return {
+        "uniqueid": sa.key.uniqueid,
+        "connection": sa.connection,
+        "child": sa.child,
+        "peer": str(sa.peer),
+        "local": str(sa.local),
+        "remote_ts": [_write_selector(selector) for selector in sa.remote_ts],
+        "local_ts": [_write_selector(selector) for selector in sa.local_ts],
+        "identity": sa.identity,
+        "ike_id": sa.ike_id,
+        "reqid": sa.reqid,
+        "mode": sa.mode.value,
+        "state": sa.state,
+    }
+
+
+def _read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; checked here
+    return SaPair(
+        key=SaKey(source, int(found["uniqueid"])),
+        connection=str(found["connection"]),
+        child=str(found["child"]),
+        peer=ipaddress.ip_address(found["peer"]),
+        local=ipaddress.ip_address(found["local"]),
+        remote_ts=tuple(_read_selector(selector) for selector in found["remote_ts"]),
+        local_ts=tuple(_read_selector(selector) for selector in found["local_ts"]),
+        identity=str(found["identity"]),
+        ike_id=int(found["ike_id"]),
+        reqid=int(found["reqid"]),
+        mode=Mode(found["mode"]),
+        state=str(found["state"]),
+    )
+
+
+def _write_selector(selector: TrafficSelector) -> dict[str, Any]:
+    address = ipaddress.IPv4Address if selector.version == 4 else ipaddress.IPv6Address
+    ends: dict[str, Any] = {"start": str(address(selector.start)), "end": str(address(selector.end))}
+    if not selector.whole:
+        ends |= {"protocol": selector.protocol, "ports": list(selector.ports)}
+    return ends
+
+
+def _read_selector(found: Any) -> TrafficSelector:  # noqa: ANN401  # any JSON; checked here
+    start, end = ipaddress.ip_address(found["start"]), ipaddress.ip_address(found["end"])
+    if start.version != end.version or int(start) > int(end):
+        raise ValueError(f"{start} to {end} is no range")
+    low, high = found.get("ports", ANY_PORT)
+    return TrafficSelector(start.version, int(start), int(end), int(found.get("protocol", 0)), (int(low), int(high)))
