@@ -1,0 +1,143 @@
+"""``rri-bgp inspect``: does the upstream router have exactly what the controller wants?"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+import click
+
+from rri_bgp.cli.options import as_json, print_json, print_table, socket_option
+from rri_bgp.control.client import ask, ask_one
+from rri_bgp.control.protocol import Ask, Request
+from rri_bgp.errors import UnreachableError, UsageError
+from rri_bgp.inspect import Difference, Upstream, compare, parse_upstream, read
+from rri_bgp.model import Address, Attributes, Path, Prefix
+
+__all__ = ["inspect"]
+
+_AGAIN = 0.5
+"""Seconds between two looks: a change needs some 100 ms to arrive, and looking is not free for the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    wanted: int
+    differences: tuple[Difference, ...]
+
+
+@click.command()
+@socket_option
+@click.option("--upstream", default="local", show_default=True, help="Where FRR runs: local, or container:NAME.")
+@click.option(
+    "--neighbor",
+    "neighbors",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Our address in the session, as the upstream names its neighbor; from the controller otherwise.",
+)
+@click.option("--wait", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Look until equal, so long.")
+@as_json
+def inspect(socket: File, upstream: str, neighbors: tuple[str, ...], wait: float, is_json: bool) -> None:
+    """Compare what the controller wants with what an FRR upstream has, prefix by prefix.
+
+    \b
+      missing         wanted, and no path of ours is there
+      stale           a path of ours that nobody wants
+      wrong next hop  it points elsewhere
+      wrong tag       a wanted community or large community is not on it
+      not best        another path was preferred
+      not installed   best, but not in the FIB with its next hop resolved
+
+    It reads `vtysh -c 'show … json'`, changes nothing, and tells only what two looks in a row agree on.
+
+    Exit code 0: equal. 1: differences, in a table. 2: cannot look.
+    """
+    router, ours = parse_upstream(upstream), _addresses(neighbors)
+    found = _look_until_equal(socket, router, ours, time.monotonic() + wait)
+    if is_json:
+        _print_json(router, found)
+    else:
+        _print(router, found)
+    sys.exit(1 if found.differences else 0)
+
+
+def _addresses(texts: Collection[str]) -> tuple[Address, ...]:
+    try:
+        return tuple(ipaddress.ip_address(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(f"{error}; allowed: an address", where="--neighbor") from None
+
+
+def _look_until_equal(socket: File, router: Upstream, ours: Collection[Address], deadline: float) -> _Found:
+    before: _Found | None = None
+    while True:
+        found: _Found | UnreachableError
+        try:
+            found = _look(socket, router, ours)
+        except UnreachableError as error:
+            found = error
+        is_over = time.monotonic() >= deadline
+        if isinstance(found, UnreachableError):
+            if is_over:
+                raise found
+        elif not found.differences:
+            return found
+        elif is_over and before is not None:
+            return _Found(found.wanted, tuple(one for one in found.differences if one in before.differences))
+        before = None if isinstance(found, UnreachableError) else found
+        time.sleep(_AGAIN)
+
+
+def _look(socket: File, router: Upstream, ours: Collection[Address]) -> _Found:
+    wanted = {Prefix.parse(item["prefix"]): _path(item) for item in ask(socket, Request(Ask.ROUTES))}
+    return _Found(len(wanted), compare(wanted, ours or _our_addresses(socket), read(router)))
+
+
+def _our_addresses(socket: File) -> tuple[Address, ...]:
+    sinks = ask_one(socket, Request(Ask.STATUS))["sinks"]
+    found = tuple(ipaddress.ip_address(neighbor["local"]) for sink in sinks for neighbor in sink["neighbors"])
+    if not found:
+        hint = "`rri-bgp show status` says whether ExaBGP answers; `--neighbor ADDRESS` names our address"
+        raise UnreachableError("the controller knows of no BGP neighbor yet", where=str(socket), hint=hint)
+    return found
+
+
+def _path(item: dict[str, Any]) -> Path:
+    communities = (text.split(":") for text in item["communities"])
+    large = (text.split(":") for text in item["large_communities"])
+    return Path(
+        ipaddress.ip_address(item["next_hop"]),
+        Attributes(
+            communities=tuple((int(high), int(low)) for high, low in communities),
+            large_communities=tuple((int(a), int(b), int(c)) for a, b, c in large),
+        ),
+    )
+
+
+def _print(router: Upstream, found: _Found) -> None:
+    routes = f"{found.wanted} wanted {'route' if found.wanted == 1 else 'routes'}"
+    if not found.differences:
+        click.echo(f"equal: {router.where} has exactly the {routes}: next hop, tag, best, installed")
+        return
+    rows = ((str(one.prefix), one.kind.value, one.wanted, one.found) for one in found.differences)
+    print_table(("PREFIX", "DIFFERENCE", "WANTED", "FOUND"), rows, "")
+    count = len(found.differences)
+    click.echo(f"{count} {'difference' if count == 1 else 'differences'} between {router.where} and the {routes}")
+
+
+def _print_json(router: Upstream, found: _Found) -> None:
+    print_json({
+        "upstream": router.where,
+        "equal": not found.differences,
+        "wanted": found.wanted,
+        "differences": [
+            {"prefix": str(one.prefix), "kind": one.kind.value, "wanted": one.wanted, "found": one.found}
+            for one in found.differences
+        ],
+    })  # fmt: skip
