@@ -186,13 +186,13 @@ class Lab:
         """Starts ExaBGP, and the controller with it, on the hub where it was ended."""
         self.exec("hub", "bash", "/lab/start-exabgp")
 
-    def children(self, node: str = "hub") -> list[str]:
-        """``name{uniqueid}`` of the CHILD_SAs that are installed in a node."""
+    def children(self, node: str = "hub", state: str = "INSTALLED") -> list[str]:
+        """``name{uniqueid}`` of the CHILD_SAs of a node in that state; of all, where ``state`` is empty."""
         listing = self.exec(node, "swanctl", "--list-sas")
         found = []
         for line in listing.splitlines():
             name, _, rest = line.strip().partition(": #")
-            if rest and "reqid" in rest and "INSTALLED" in rest:
+            if rest and "reqid" in rest and state in rest:
                 found.append(f"{name}{{{rest.split(',')[0]}}}")
         return found
 
