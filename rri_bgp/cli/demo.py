@@ -25,7 +25,8 @@ _STYLES = {
 
 
 @click.command()
-def demo() -> None:
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="For the session; a free one otherwise.")
+def demo(port: int) -> None:
     """Show what an upstream router learns while a recorded hub's tunnels come, rekey and go.
 
     Two real ExaBGPs meet on loopback (127.0.0.1 and 127.0.0.2, a free port): one runs this program as its helper, fed
@@ -36,7 +37,9 @@ def demo() -> None:
     not be tried; the line says why.
     """
     console = Console(highlight=False)
-    outcome = asyncio.run(play(prepare, lambda line: console.print(_render(line))))
+    if not console.is_terminal:
+        console.width = 140
+    outcome = asyncio.run(play(prepare, lambda line: console.print(_render(line)), port))
     _summary(console, outcome)
     sys.exit(1 if outcome.wrong else 0)
 

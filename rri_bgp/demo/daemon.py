@@ -79,19 +79,24 @@ neighbor {self.peer} {{
         return {**os.environ, **settings, **self.environment}
 
 
-def free_port(address: str = LISTENER) -> int:
-    """An unprivileged TCP port that is free now at ``address``.
+def free_port(address: str = LISTENER, port: int = 0) -> int:
+    """``port``, or any unprivileged one where it is 0, if it is free now at ``address``.
 
     Raises:
-        EnvironmentProblem: the address cannot be bound.
+        EnvironmentProblem: it is taken, or the address cannot be bound.
     """
     with socket.socket() as probe:
+        # As ExaBGP does: a port whose last session is only just over is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, 0))
+            probe.bind((address, port))
         except OSError as error:
-            raise EnvironmentProblem(f"cannot bind to {address}: {error.strerror}", where="loopback") from error
-        port: int = probe.getsockname()[1]
-        return port
+            hint = "leave out `--port`, and a free one is taken" if port else ""
+            raise EnvironmentProblem(
+                f"cannot listen there: {(error.strerror or str(error)).lower()}", where=f"{address}:{port}", hint=hint
+            ) from None
+        found: int = probe.getsockname()[1]
+        return found
 
 
 @contextlib.asynccontextmanager

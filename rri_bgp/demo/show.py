@@ -84,18 +84,19 @@ Say = Callable[[Line], None]
 Prepare = Callable[[Path], Script]
 
 
-async def play(prepare: Prepare, say: Say) -> Outcome:
-    """Plays it. ``prepare`` writes the policy into a private folder and returns the script.
+async def play(prepare: Prepare, say: Say, port: int = 0) -> Outcome:
+    """Plays it. ``prepare`` writes the policy into a private folder and returns the script; ``port`` 0 is a free one.
 
     Raises:
         EnvironmentProblem: ExaBGP is too old or does not start, or an address or port cannot be had.
     """
     _check_exabgp()
+    port = free_port(port=port)
     _cancel_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="rri-bgp-") as folder:
         script = prepare(Path(folder))
         show = _Show(script, say)
-        async with _stage(script, Path(folder)) as stage:
+        async with _stage(script, Path(folder), port) as stage:
             return await show.run(stage)
 
 
@@ -131,9 +132,9 @@ class _Stage:
 
 
 @contextlib.asynccontextmanager
-async def _stage(script: Script, folder: Path) -> AsyncIterator[_Stage]:
+async def _stage(script: Script, folder: Path, port: int) -> AsyncIterator[_Stage]:
     """Both ExaBGPs, started and with their helpers connected to us."""
-    gate, news, port = folder / "gate", folder / "news", free_port()
+    gate, news = folder / "gate", folder / "news"
     plugin = (sys.executable, "-m", "rri_bgp.demo.plugin", str(gate), "run", "--config", str(script.policy))
     follower = (sys.executable, "-m", "rri_bgp.demo.listener", str(news))
     api = ("neighbor-changes;", "receive { parsed; update; }")
