@@ -194,7 +194,7 @@ class ExabgpSink:
                 asked.answered()
         elif command is not None:
             self._command_answered(command, is_done=is_done)
-        elif self._opened:  # before that, the first questions have more answers than meaning
+        else:
             self._counters["answers to nothing"] += 1
         if self._asked is None:
             self._stop_timer()
