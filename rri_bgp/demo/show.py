@@ -24,7 +24,7 @@ from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, f
 from rri_bgp.demo.story import Follower, Step, expected_routes
 from rri_bgp.demo.updates import Change, Upstream
 from rri_bgp.errors import EnvironmentProblem
-from rri_bgp.sinks.exabgp.sink import OLDEST_EXABGP
+from rri_bgp.sinks.exabgp.dialects import OLDEST_5
 
 __all__ = ["Kind", "Line", "Outcome", "Script", "play"]
 
@@ -101,14 +101,14 @@ async def play(prepare: Prepare, say: Say, port: int = 0) -> Outcome:
 
 
 def _check_exabgp() -> None:
-    needed = ".".join(map(str, OLDEST_EXABGP))
+    needed = ".".join(map(str, OLDEST_5))
     try:
         found = importlib.metadata.version("exabgp")
     except importlib.metadata.PackageNotFoundError:
         raise EnvironmentProblem(
             f"exabgp is not installed for {sys.executable}; {needed} or later is needed", hint="pip install exabgp"
         ) from None
-    if tuple(int(part) for part in re.findall(r"\d+", found)[:3]) < OLDEST_EXABGP:
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:3]) < OLDEST_5:
         raise EnvironmentProblem(
             f"exabgp {found} is too old: {needed} or later is needed", hint="pip install -U exabgp"
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from pathlib import Path
 
 from rri_bgp.rri.entries import Policy
 
-__all__ = ["Config", "ControlSettings", "ExabgpSettings", "ReplaySettings", "SourceSettings", "ViciSettings"]
+__all__ = ["Config", "ControlSettings", "ExabgpSettings", "OnExit", "ReplaySettings", "SourceSettings", "ViciSettings"]
 
 DEFAULT_VICI_SOCKET = Path("/run/charon.vici")
 DEFAULT_CONTROL_SOCKET = Path("/run/rri-bgp/control.sock")
@@ -34,11 +35,24 @@ class ReplaySettings:
 SourceSettings = ViciSettings | ReplaySettings
 
 
+class OnExit(enum.Enum):
+    """What happens to the routes when the controller is told to end. A crash keeps them in any case (rule G7)."""
+
+    KEEP = "keep"
+    WITHDRAW = "withdraw"
+
+
 @dataclass(frozen=True, slots=True)
 class ExabgpSettings:
-    """ExaBGP as a sink, over its process API; ``ack_timeout`` in seconds."""
+    """ExaBGP as a sink, over its process API.
+
+    ``ack_timeout`` in seconds. ``listen`` is the socket at which ``rri-bgp attach`` finds the controller; None where
+    ExaBGP runs the controller itself, which then speaks on stdin and stdout.
+    """
 
     ack_timeout: float = 10.0
+    on_exit: OnExit = OnExit.KEEP
+    listen: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

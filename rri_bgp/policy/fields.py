@@ -27,6 +27,7 @@ __all__ = [
     "LocalNextHop",
     "Name",
     "OptionalPath",
+    "OptionalSocketPath",
     "OptionalWhole32",
     "Peers",
     "SocketPath",
@@ -210,6 +211,7 @@ Community = Annotated[tuple[int, int], PlainValidator(_community)]
 LargeCommunity = Annotated[tuple[int, int, int], PlainValidator(_large_community)]
 OptionalPath = Annotated[Path | None, PlainValidator(_path)]
 SocketPath = Annotated[Path, PlainValidator(_socket)]
+OptionalSocketPath = Annotated[Path | None, PlainValidator(_socket)]
 Name = Annotated[str, PlainValidator(_name)]
 Glob = Annotated[str, PlainValidator(_glob)]
 Tag = Annotated[int, PlainValidator(_whole32)]

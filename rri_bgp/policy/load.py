@@ -14,9 +14,17 @@ from rri_bgp.errors import PolicyError, PolicyErrors
 from rri_bgp.model import Address, Attributes
 from rri_bgp.model import Path as BgpPath
 from rri_bgp.policy.checks import conflicts, ranked, warnings_of
-from rri_bgp.policy.config import Config, ControlSettings, ExabgpSettings, ReplaySettings, SourceSettings, ViciSettings
+from rri_bgp.policy.config import (
+    Config,
+    ControlSettings,
+    ExabgpSettings,
+    OnExit,
+    ReplaySettings,
+    SourceSettings,
+    ViciSettings,
+)
 from rri_bgp.policy.report import errors_from, schema_problems
-from rri_bgp.policy.schema import EntryModel, PolicyModel, ReplayModel, SourceModel, TagModel
+from rri_bgp.policy.schema import EntryModel, ExabgpModel, PolicyModel, ReplayModel, SourceModel, TagModel
 from rri_bgp.policy.yaml_text import MAX_SIZE, Document, Place, Problem, Unreadable, read, split_lines
 from rri_bgp.rri.entries import EntryKind, MapEntry, Policy, tag_attributes
 
@@ -97,7 +105,7 @@ def _config(model: PolicyModel, document: Document, file: Path) -> Config:
         asn=model.local.asn,
         policy=policy,
         sources=tuple(_source(source, file) for source in model.sources),
-        exabgp=ExabgpSettings(model.sinks.exabgp.ack_timeout),
+        exabgp=_exabgp(model.sinks.exabgp),
         control=ControlSettings(model.control.socket),
         warnings=warnings_of(file, document.root, model, policy),
     )
@@ -131,6 +139,10 @@ def _attributes(more: TagModel) -> Attributes:
         med=more.med,
         local_preference=more.local_preference,
     )
+
+
+def _exabgp(model: ExabgpModel) -> ExabgpSettings:
+    return ExabgpSettings(model.ack_timeout, OnExit(model.on_exit), model.listen)
 
 
 def _source(source: SourceModel, file: Path) -> SourceSettings:

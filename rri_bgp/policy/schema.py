@@ -21,6 +21,7 @@ from rri_bgp.policy.fields import (
     LocalNextHop,
     Name,
     OptionalPath,
+    OptionalSocketPath,
     OptionalWhole32,
     Peers,
     SocketPath,
@@ -29,7 +30,7 @@ from rri_bgp.policy.fields import (
 )
 from rri_bgp.policy.yaml_text import show
 
-__all__ = ["EntryModel", "Model", "PolicyModel", "ReplayModel", "TagModel", "ViciModel", "describe"]
+__all__ = ["EntryModel", "ExabgpModel", "Model", "PolicyModel", "ReplayModel", "TagModel", "ViciModel", "describe"]
 
 _AS_TRANS = 23456
 _MAX_AS = 4294967295
@@ -127,8 +128,9 @@ class SourceModel(Model):
 class ExabgpModel(Model):
     """ExaBGP over its process API."""
 
-    NOT_YET = {"on-exit": "what happens to routes when the controller stops"}
     ack_timeout: float = Field(default=10.0, ge=1, le=300, allow_inf_nan=False, description="seconds, 1..300")
+    on_exit: Literal["keep", "withdraw"] = Field(default="keep", description="keep or withdraw")
+    listen: OptionalSocketPath = Field(default=None, description="an absolute path")
 
 
 class SinksModel(Model):
@@ -136,7 +138,7 @@ class SinksModel(Model):
 
     NOT_YET = {"kernel": "routes in the kernel (rules N5, N7, G3, G6)"}
     exabgp: Annotated[ExabgpModel, BeforeValidator(_or_defaults)] = Field(
-        description="a mapping with the key ack-timeout, or nothing"
+        description="a mapping with the keys ack-timeout, on-exit, listen, or nothing"
     )
 
 

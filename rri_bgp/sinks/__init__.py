@@ -74,6 +74,9 @@ class Sink(Protocol):
     def allow_withdraw(self) -> None:
         """Every source is complete: from now on what nobody wants may be withdrawn."""
 
+    def retry(self) -> None:
+        """The policy was loaded anew: try again what was refused."""
+
     def route(self, prefix: Prefix) -> SinkRoute:
         """How far the sink is with a prefix."""
 
@@ -82,3 +85,6 @@ class Sink(Protocol):
 
     async def run(self) -> None:
         """Drains until the other side says shutdown, or cancelled."""
+
+    async def finish(self) -> None:
+        """The controller is told to end, ``run`` still runs: leaves the routes or withdraws them, as settings say."""

@@ -91,7 +91,7 @@ def _daemon(
 async def sinking(both: Pair, wanted: Wanted, *, ack_timeout: float = 10.0) -> AsyncIterator[ExabgpSink]:
     """Our sink as the speaker's helper; its stream is closed at the end, as when the process dies."""
     reader, writer = await both.helper()
-    sink = ExabgpSink(wanted.path, reader, writer, ExabgpSettings(ack_timeout), exit_delay=0)
+    sink = ExabgpSink(wanted.path, reader, writer, ExabgpSettings(ack_timeout))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         try:

@@ -20,7 +20,7 @@ TEXT = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)
 def test_no_line_raises(line: str) -> None:
     assert answers.parse(line) is not None
     answers.version(line)
-    answers.held_prefix(line)
+    answers.held_route(line)
     answers.neighbors(line)
 
 

@@ -39,6 +39,8 @@ class Model(RuleBasedStateMachine):
         self.queue = DrainingQueue(self.wanted.get)
         self.command: Command | None = None
         self.allowed = False
+        self.unsure: set[Prefix] = set()
+        """In a command whose answer was lost, and in no answered one since."""
 
     def want(self, prefixes: list[Prefix], choice: str) -> None:
         for prefix in prefixes:
@@ -61,12 +63,12 @@ class Model(RuleBasedStateMachine):
     def large_change(self, prefixes: list[Prefix], choice: str) -> None:
         self.want(prefixes, choice)
 
-    @rule(prefixes=few)
+    @rule(prefixes=few, known=st.booleans())
     @precondition(lambda self: not self.held and self.command is None and not self.queue.confirmed)
-    def earlier_life(self, prefixes: list[Prefix]) -> None:
+    def earlier_life(self, prefixes: list[Prefix], known: bool) -> None:
         for prefix in prefixes:
             self.held[prefix] = Path(HUB4 if prefix.version == 4 else HUB6, Attributes(med=99))
-            self.queue.adopt(prefix)
+        self.queue.adopt(self.held if known else dict.fromkeys(self.held))
 
     @rule()
     def withdraws_allowed(self) -> None:
@@ -91,15 +93,19 @@ class Model(RuleBasedStateMachine):
     @rule(arrived=st.booleans())
     @precondition(lambda self: self.command is not None)
     def lost(self, arrived: bool) -> None:
+        assert self.command is not None
         if arrived:
             self.apply()
+        self.unsure.update(self.command.prefixes)
         self.queue.unanswered()
         self.command = None
 
     @rule()
     @precondition(lambda self: self.command is not None)
     def answer(self) -> None:
+        assert self.command is not None
         if self.apply():
+            self.unsure.difference_update(self.command.prefixes)
             self.queue.done()
         else:
             self.queue.error()
@@ -144,7 +150,7 @@ class Model(RuleBasedStateMachine):
         wanted = self.wanted.get(prefix)
         if wanted is not None and (wanted == INVALID[prefix.version] or spoilt(prefix, wanted)):
             return RouteState.REFUSED
-        if wanted is None and prefix in self.held:
+        if wanted is None and (prefix in self.held or prefix in self.unsure):
             return RouteState.PENDING
         return RouteState.ABSENT if wanted is None else RouteState.CONFIRMED
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 
-from rri_bgp.model import Prefix
+from rri_bgp.model import Attributes, Path, Prefix
 from rri_bgp.sinks import NeighborState
 
 __all__ = [
     "Answer",
     "Done",
     "Error",
+    "HeldRoute",
     "Lines",
     "NeighborEvent",
     "NeighborFamilies",
     "Other",
     "Shutdown",
-    "held_prefix",
+    "held_route",
     "neighbors",
     "parse",
     "version",
@@ -70,10 +73,23 @@ Answer = Done | Error | Shutdown | NeighborEvent | Other
 
 @dataclass(frozen=True, slots=True)
 class NeighborFamilies:
-    """A neighbour as ``show neighbor`` tells it. Its families: negotiated, or configured while it is not up."""
+    """A neighbour as ``show neighbor`` tells it. Its families: negotiated, or configured while it is not up.
+
+    ``graceful``: graceful restart is configured (RFC 4724), so the neighbour waits for our End-of-RIB.
+    """
 
     neighbor: NeighborState
     families: frozenset[str]
+    graceful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRoute:
+    """A route in ExaBGP's adj-RIB-out towards a neighbour; ``path`` None where it has what we never send."""
+
+    peer: str
+    prefix: Prefix
+    path: Path | None
 
 
 class Lines:
@@ -150,15 +166,84 @@ def version(line: str) -> tuple[int, int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
 
 
-def held_prefix(line: str) -> Prefix | None:
-    """The prefix in a line of ``show adj-rib out``: ``198.51.100.2 ipv4 unicast 10.1.0.0/24 next-hop …``."""
+def held_route(line: str) -> HeldRoute | None:
+    """The route in a line of ``show adj-rib out extensive``, None where the line is something else.
+
+    ``neighbor 198.51.100.2 local-ip … ipv4 unicast 10.1.0.0/24 next-hop 198.51.100.1 community [ 65000:1 no-export ]``
+    """
     words = line.split()
-    if len(words) < 4 or words[1] not in ("ipv4", "ipv6") or words[2] != "unicast" or "/" not in words[3]:
+    if len(words) < 2 or words[0] != "neighbor":
         return None
+    for index in range(2, len(words) - 2):
+        if words[index] in ("ipv4", "ipv6") and words[index + 1] == "unicast":
+            try:
+                prefix = Prefix.parse(words[index + 2])
+            except ValueError:
+                return None
+            return HeldRoute(words[1], prefix, _held_path(" ".join(words[index + 3 :])))
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _held_path(text: str) -> Path | None:
+    """The path in words, None where it has a word that we never send. Routes are many and paths few: cached."""
+    found: dict[str, list[str]] = {}
+    key, is_list = "", False
+    for word in text.split():
+        if word in "[]":
+            is_list = word == "["
+        elif is_list or (key and not found[key]):
+            found[key].append(word)
+        else:
+            key = word
+            found[key] = []
     try:
-        return Prefix.parse(words[3])
-    except ValueError:
+        return _path(found)
+    except (ValueError, KeyError):
         return None
+
+
+def _path(found: dict[str, list[str]]) -> Path:
+    (hop,) = found.pop("next-hop")
+    communities = [_community(word) for word in found.pop("community", ())]
+    large = [_numbers(word, 3) for word in found.pop("large-community", ())]
+    med, preference = (_number(found.pop(name, ())) for name in ("med", "local-preference"))
+    if found:
+        raise ValueError(f"unknown words {sorted(found)}")
+    return Path(
+        ip_address(hop),
+        Attributes(
+            communities=tuple((high, low) for high, low in communities),
+            large_communities=tuple((a, b, c) for a, b, c in large),
+            med=med,
+            local_preference=preference,
+        ),
+    )
+
+
+def _community(word: str) -> tuple[int, ...]:
+    return (65535, _WELL_KNOWN[word]) if word in _WELL_KNOWN else _numbers(word, 2)
+
+
+_WELL_KNOWN = {
+    "no-export": 65281,
+    "no-advertise": 65282,
+    "no-export-subconfed": 65283,
+    "nopeer": 65284,
+    "blackhole": 666,
+}
+"""ExaBGP prints these by name (RFC 1997, RFC 3765, RFC 7999)."""
+
+
+def _numbers(word: str, count: int) -> tuple[int, ...]:
+    parts = tuple(int(part) for part in word.split(":"))
+    if len(parts) != count:
+        raise ValueError(f"{word} is no community")
+    return parts
+
+
+def _number(words: Sequence[str]) -> int | None:
+    return int(words[0]) if words else None
 
 
 def neighbors(line: str) -> tuple[NeighborFamilies, ...] | None:
@@ -185,4 +270,6 @@ def _neighbor_families(entry: object) -> NeighborFamilies | None:
     families = entry.get("families") if is_up else local.get("families")
     if neighbor is None or not isinstance(families, list | dict):
         return None
-    return NeighborFamilies(neighbor, frozenset(name for name in families if isinstance(name, str)))
+    capabilities = local.get("capabilities")
+    graceful = isinstance(capabilities, dict) and bool(capabilities.get("graceful-restart"))
+    return NeighborFamilies(neighbor, frozenset(name for name in families if isinstance(name, str)), graceful)

@@ -28,17 +28,20 @@ from functools import lru_cache
 from rri_bgp.errors import ExabgpError
 from rri_bgp.model import Attributes, Path, Prefix
 
-__all__ = ["MAX_NLRI", "OPENING", "SHOW_NEIGHBORS", "SHOW_ROUTES", "Command", "Verb", "check"]
+__all__ = ["MAX_NLRI", "OPENING", "PROBE", "PROBE_BEGINS", "SHOW_ROUTES", "Command", "Verb", "check", "end_of_rib"]
 
 MAX_NLRI = 49
 """ExaBGP works 50 steps a turn; a grouped command costs one a prefix and one to finish."""
 
 OPENING = "reset\nenable-ack\nversion"
 """Forget what an earlier life of ours queued (this has no answer), answer from now on, and who are you? ExaBGP runs the
-three at once, so only the answer after the version's own line is meant."""
+three at once, so only the answer after the version's own line is meant. 4.2 knows no ``enable-ack``, and needs none."""
 
-SHOW_ROUTES = "show adj-rib out"
-SHOW_NEIGHBORS = "show neighbor summary json"
+SHOW_ROUTES = "show adj-rib out extensive"
+
+PROBE = "show neighbor summary"
+PROBE_BEGINS = "Peer "
+"""The heading, which is printed even where there is no neighbour. ExaBGP runs it after the command before it."""
 
 _MAX_ATTRIBUTES = 2048
 """Octets of communities in an UPDATE: a message has 4096 (RFC 4271 §4.1), and ``MAX_NLRI`` IPv6 prefixes take 833."""
@@ -83,6 +86,11 @@ class Command:
             check(self.version, self.path)
         elif self.verb is Verb.ANNOUNCE:
             raise ExabgpError("an announcement needs a path")
+
+
+def end_of_rib(peer: str, family: str) -> str:
+    """Tells a neighbour that it has the whole table now (RFC 4724 §2); needs ``manual-eor true`` in its section."""
+    return f"neighbor {peer} announce eor {family}"
 
 
 @lru_cache(maxsize=4096)

@@ -15,8 +15,10 @@ them. One command is in flight at a time (docs/decisions/0001-one-command-in-fli
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rri_bgp.errors import ExabgpError
 from rri_bgp.model import Path, Prefix
@@ -73,8 +75,9 @@ class DrainingQueue:
         self._unwanted: dict[Prefix, None] = {}
         """Held, wanted by nobody, and kept until withdraws are allowed."""
         self._refused: dict[Prefix, _Refused] = {}
-        self._alone: set[Prefix] = set()
-        """Were in a grouped command that was refused: each is tried once more, by itself."""
+        self._suspects: dict[Prefix, int] = {}
+        """Were in a grouped command that was refused: each half is tried once more, by itself, until one is left."""
+        self._batches = itertools.count()
         self._flying: Command | None = None
         self._aloft: frozenset[Prefix] = frozenset()
         self._flying_lane = _Lane.SMALL
@@ -87,10 +90,30 @@ class DrainingQueue:
         for prefix in found:
             self._place(prefix, small)
 
-    def adopt(self, prefix: Prefix) -> None:
-        """ExaBGP says that it holds this prefix; we did not announce it in this life."""
-        if prefix not in self._held:
-            self._held[prefix] = _Unknown.PATH
+    def adopt(self, found: Mapping[Prefix, Path | None]) -> None:
+        """What ExaBGP says that it holds, all of it; None for a path that we cannot have sent, or not to everybody.
+
+        Raises:
+            ExabgpError: a command is in flight; nobody can tell whether it is in ``found``.
+        """
+        if self._flying is not None:
+            raise ExabgpError("adoption while a command is in flight")
+        before = self._held
+        self._held = {prefix: _Unknown.PATH if path is None else path for prefix, path in found.items()}
+        for prefix in before.keys() | self._held.keys():
+            self._place(prefix, small=False)
+
+    def retry_refused(self) -> None:
+        """What was refused is tried again: something has changed that may have been the reason."""
+        refused, self._refused = self._refused, {}
+        for prefix in refused:
+            self._place(prefix, small=False)
+
+    def withdraw_all(self) -> None:
+        """Nothing is wanted any more, whatever ``desired`` says."""
+        self._desired = _nothing
+        self._may_withdraw = True
+        for prefix in [*self._held, *self._places, *self._aloft]:
             self._place(prefix, small=False)
 
     def allow_withdraw(self) -> None:
@@ -118,7 +141,7 @@ class DrainingQueue:
         """The command in flight was answered ``done``."""
         command = self._land()
         for prefix in command.prefixes:
-            self._alone.discard(prefix)
+            self._suspects.pop(prefix, None)
             if command.verb is Verb.WITHDRAW:
                 self._held.pop(prefix, None)
             elif command.path is not None:
@@ -126,12 +149,14 @@ class DrainingQueue:
         return command
 
     def error(self) -> Command:
-        """It was answered ``error``: ExaBGP took none of it. Of several prefixes, each is tried once more, alone."""
+        """It was answered ``error``: ExaBGP took none of it. Of several prefixes, each half is tried by itself."""
         command = self._land()
         if len(command.prefixes) == 1:
             self._refuse(command.prefixes[0], command)
         else:
-            self._alone.update(command.prefixes)
+            middle = len(command.prefixes) // 2
+            for half in (command.prefixes[:middle], command.prefixes[middle:]):
+                self._suspects.update(dict.fromkeys(half, next(self._batches)))
         self._replace(command)
         return command
 
@@ -183,9 +208,11 @@ class DrainingQueue:
         wanted = self._attainable(prefix)
         expected = self._expected(prefix)
         self._unwanted.pop(prefix, None)
-        if wanted == expected:
+        if wanted == expected or (
+            isinstance(wanted, Path) and isinstance(expected, Path) and _is_same(expected, wanted)
+        ):
             self._leave(prefix)
-            self._alone.discard(prefix)
+            self._suspects.pop(prefix, None)
         elif isinstance(wanted, Path):
             self._enter(prefix, small, Verb.ANNOUNCE, wanted)
         elif self._may_withdraw:
@@ -200,7 +227,7 @@ class DrainingQueue:
         refused = self._refused.get(prefix)
         if refused is not None and refused.path != wanted:
             del self._refused[prefix]
-            self._alone.discard(prefix)
+            self._suspects.pop(prefix, None)
             refused = None
         if refused is None and wanted is not None:
             try:
@@ -238,10 +265,14 @@ class DrainingQueue:
                 del self._lanes[group.lane][group]
 
     def _pick(self, waiting: dict[Prefix, None]) -> tuple[Prefix, ...]:
+        """The first prefixes that may be in one command: suspects of one batch, or no suspects."""
         picked: list[Prefix] = []
+        batch: int | None = None
         for prefix in waiting:
-            if prefix in self._alone:
-                return tuple(picked) or (prefix,)
+            suspect = self._suspects.get(prefix)
+            if picked and suspect != batch:
+                break
+            batch = suspect
             picked.append(prefix)
             if len(picked) == MAX_NLRI:
                 break
@@ -255,7 +286,7 @@ class DrainingQueue:
         return command
 
     def _refuse(self, prefix: Prefix, command: Command) -> None:
-        self._alone.discard(prefix)
+        self._suspects.pop(prefix, None)
         if command.verb is Verb.WITHDRAW:
             before = self._refused.get(prefix)
             path, reason = (None, REFUSED_BY_EXABGP) if before is None else (before.path, before.reason)
@@ -266,3 +297,22 @@ class DrainingQueue:
     def _replace(self, command: Command) -> None:
         for prefix in command.prefixes:
             self._place(prefix, small=self._flying_lane is _Lane.SMALL)
+
+
+def _nothing(_prefix: Prefix) -> None:
+    """Nothing is wanted."""
+
+
+def _is_same(held: Path, wanted: Path) -> bool:
+    """Whether they are one path to a peer: communities are sets (RFC 1997), and ExaBGP orders them as it likes."""
+    return held == wanted or _canonical(held) == _canonical(wanted)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(path: Path) -> Path:
+    attributes = replace(
+        path.attributes,
+        communities=tuple(sorted(path.attributes.communities)),
+        large_communities=tuple(sorted(path.attributes.large_communities)),
+    )
+    return Path(path.next_hop, attributes)

@@ -1,17 +1,14 @@
-"""The dialogue with one ExaBGP over a pair of byte streams.
+"""One ExaBGP as a sink, over a pair of byte streams.
 
-Rules of this file: one command in flight, and nothing is sent before its answer, so an answer belongs to a command.
-Answers are always read, also while nothing is in flight: ExaBGP stops its whole daemon when its answers fill the pipe.
-What is written is printable ASCII, one line a command. A change is written in the call that brings it, when nothing is
-in flight.
+Rules of this file: ``dialogue.py`` says what an answer means and ``queue.py`` what to do next; here are the streams,
+the timer and the questions. Answers are always read, also while nothing is in flight: ExaBGP stops its whole daemon
+when its answers fill the pipe. What is written is printable ASCII, one line a command. A change is written in the call
+that brings it, when nothing is in flight.
 
-It opens with questions: acknowledgements on, which version, which neighbours, which routes it still holds from an
-earlier life of this process. Only then come routes. Routes in ExaBGP's table that nobody owns are withdrawn once every
-source is complete, so the neighbours that name this process in their ``api`` must be fed by nobody else.
-
-An answer that is late is waited for, however long: with a second command on its way no answer would belong to anything
-any more. After ``ack_timeout`` one question follows whose output cannot be mistaken and which ExaBGP runs after the
-command; when that is answered and the command was not, the answer is lost for good and the command is done again.
+It opens with questions: which version, which neighbours, which routes it still holds from an earlier life of this
+process. Only then come routes: what is right already is left alone. Routes in ExaBGP's table that nobody owns are
+withdrawn once every source is complete, so the neighbours that name this process in their ``api`` must be fed by nobody
+else.
 """
 
 from __future__ import annotations
@@ -19,44 +16,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rri_bgp.errors import EnvironmentProblem
-from rri_bgp.model import Prefix
-from rri_bgp.policy.config import ExabgpSettings
+from rri_bgp.model import Path, Prefix
+from rri_bgp.policy.config import ExabgpSettings, OnExit
 from rri_bgp.sinks import Desired, NeighborState, SinkRoute, SinkStatus
 from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.answers import Done, Error, NeighborEvent, NeighborFamilies, Other, Shutdown
-from rri_bgp.sinks.exabgp.commands import OPENING, SHOW_NEIGHBORS, SHOW_ROUTES, Command, Verb
+from rri_bgp.sinks.exabgp.commands import OPENING, PROBE, PROBE_BEGINS, SHOW_ROUTES, Command, Verb, end_of_rib
+from rri_bgp.sinks.exabgp.dialects import ALLOWED, EXABGP5, dialect_of
+from rri_bgp.sinks.exabgp.dialogue import Dialogue, Effect, Heard
 from rri_bgp.sinks.exabgp.queue import DrainingQueue
 
-__all__ = ["OLDEST_EXABGP", "ExabgpSink"]
+__all__ = ["ExabgpSink"]
 
 log = logging.getLogger(__name__)
 
-OLDEST_EXABGP = (5, 0, 13)
-"""Before it a peer could write lines into our side of the process API (ExaBGP 5.0.11 to 5.0.13, SECURITY)."""
-
-_EXIT_DELAY = 15.0
-"""Seconds before giving up. ExaBGP starts a helper that ends at once six times in 64 s and then ends itself, sessions
-and all: at this pace it never does."""
-
 _CHUNK = 65536
+_FAMILY = {4: "ipv4 unicast", 6: "ipv6 unicast"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A line to ask, who takes each line of its output, and what follows its answer.
-
-    ``begins`` tells the line that no other command would have printed. An answer before that is not for this question:
-    it is for the command in flight, or for a command of an earlier life, which ExaBGP answers to whoever lives now.
-    """
+    """A line to ask, and who takes the lines of its answer; ``begins`` tells the line that nothing else would print."""
 
     line: str
-    take: Callable[[str], None]
+    take: Callable[[list[str]], None]
     begins: Callable[[str], bool] | None = None
-    answered: Callable[[], None] | None = None
 
 
 class ExabgpSink:
@@ -70,27 +58,26 @@ class ExabgpSink:
         settings: ExabgpSettings,
         *,
         name: str = "exabgp",
-        exit_delay: float = _EXIT_DELAY,
     ) -> None:
         self._queue = DrainingQueue(desired)
         self._reader = reader
         self._writer = writer
         self._settings = settings
         self._name = name
-        self._exit_delay = exit_delay
-        self._questions = deque(self._opening())
+        self._dialogue = Dialogue()
+        self._dialect = EXABGP5
+        self._questions = deque([_Question(OPENING, self._take_version, _is_version)])
         self._asked: _Question | None = None
-        """The question in flight; while a command is in flight too, the one that shows whether its answer is lost."""
-        self._begun = False
-        """Whether the output of that question has begun: the next answer is its own."""
-        self._opened = False
-        self._is_open = False
-        self._version: tuple[int, int, int] | None = None
-        self._neighbors: dict[str, NeighborState] = {}
-        self._families: dict[str, frozenset[str]] = {}
+        self._output: list[str] = []
+        self._is_open = self._is_ready = self._may_withdraw = False
+        self._neighbors: dict[str, NeighborFamilies] = {}
+        self._waiting_for_rib: dict[str, NeighborFamilies] = {}
+        """Neighbours that came up and have not been told that the table is complete."""
         self._timer: asyncio.TimerHandle | None = None
-        self._late = 0
+        self._drained = asyncio.Event()
         self._counters: Counter[str] = Counter()
+
+    # -- the contract ------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -104,7 +91,13 @@ class ExabgpSink:
 
     def allow_withdraw(self) -> None:
         """See ``Sink``."""
+        self._may_withdraw = True
         self._queue.allow_withdraw()
+        self._pump()
+
+    def retry(self) -> None:
+        """See ``Sink``."""
+        self._queue.retry_refused()
         self._pump()
 
     def route(self, prefix: Prefix) -> SinkRoute:
@@ -115,11 +108,11 @@ class ExabgpSink:
         """See ``Sink``. Ready once ExaBGP has answered the opening questions and is not late with an answer."""
         return SinkStatus(
             name=self._name,
-            ready=self._is_open and self._opened and not self._late,
+            ready=self._is_open and self._is_ready and not self._dialogue.lates,
             confirmed=self._queue.confirmed,
             pending=self._queue.pending,
             refused=self._queue.refused,
-            neighbors=tuple(self._neighbors.values()),
+            neighbors=tuple(one.neighbor for one in self._neighbors.values()),
             counters=tuple(sorted(self._counters.items())),
             detail="; ".join(self._details()),
         )
@@ -134,13 +127,19 @@ class ExabgpSink:
         try:
             self._pump()
             await self._read()
-        except EnvironmentProblem as problem:
-            log.error("%s; ending in %g s", problem, self._exit_delay)
-            await asyncio.sleep(self._exit_delay)
-            raise
         finally:
             self._is_open = False
             self._stop_timer()
+            self._drained.set()
+
+    async def finish(self) -> None:
+        """See ``Sink``: withdraws everything where the policy says ``on-exit: withdraw``, and waits for the answers."""
+        if self._settings.on_exit is OnExit.WITHDRAW and self._is_open:
+            self._queue.withdraw_all()
+            self._pump()
+            await self._drained.wait()
+
+    # -- from ExaBGP -------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
         lines = answers.Lines()
@@ -148,148 +147,209 @@ class ExabgpSink:
             for line in lines.feed(data):
                 answer = answers.parse(line)
                 if isinstance(answer, Shutdown):
-                    log.info("ExaBGP is shutting down")
+                    self._dialogue.step(Heard.SHUTDOWN)
+                    log.info("%s is shutting down", self._name)
                     return
                 self._take(answer)
-        log.info("ExaBGP closed the stream")
+        self._dialogue.step(Heard.SHUTDOWN)
+        log.info("%s closed the stream", self._name)
 
     def _take(self, answer: answers.Answer) -> None:
         match answer:
-            case Done() | Error():
-                self._answered(is_done=isinstance(answer, Done))
+            case Done():
+                self._step(Heard.DONE)
+            case Error():
+                self._step(Heard.ERROR)
             case NeighborEvent(neighbor):
                 self._session(neighbor)
-            case Other(text) if self._asked is not None:
-                self._begun = self._begun or (self._asked.begins is not None and self._asked.begins(text))
-                self._asked.take(text)
-            case _:
-                self._counters["lines ignored"] += 1
+            case Other(text):
+                self._step(Heard.BEGIN if self._begins(text) else Heard.OUTPUT, text)
+
+    def _begins(self, text: str) -> bool:
+        return self._asked is not None and self._asked.begins is not None and self._asked.begins(text)
+
+    def _step(self, heard: Heard, text: str = "") -> None:
+        effect = self._dialogue.step(heard)
+        match effect:
+            case Effect.TAKE:
+                self._output.append(text)
+                return
+            case Effect.STRAY:
+                self._counters["lines ignored" if text else "answers to nothing"] += 1
+                return
+            case Effect.NOTHING:
+                return
+            case Effect.DONE:
+                self._done(self._queue.done())
+            case Effect.ERROR:
+                self._refused(self._queue.error())
+            case Effect.UNANSWERED:
+                self._asked = None
+                self._counters["answers lost"] += 1
+                command = self._queue.unanswered()
+                log.warning("%s never answered a command with %d prefixes: again", self._name, len(command.prefixes))
+            case Effect.ANSWERED:
+                self._answered()
+            case Effect.PROBE | Effect.WAIT:
+                self._late(effect)
+                return
+        self._pump()
+
+    def _done(self, command: Command) -> None:
+        self._counters["announced" if command.verb is Verb.ANNOUNCE else "withdrawn"] += len(command.prefixes)
+
+    def _refused(self, command: Command) -> None:
+        self._counters["errors"] += 1
+        if len(command.prefixes) == 1:
+            log.error("%s refused to %s %s; its log says why", self._name, command.verb.value, command.prefixes[0])
+
+    def _answered(self) -> None:
+        asked, output = self._asked, self._output
+        self._asked, self._output = None, []
+        if asked is not None:
+            asked.take(output)
+
+    # -- to ExaBGP ---------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
         """Sends what is next, if nothing is in flight."""
-        if not self._is_open or self._asked is not None or self._queue.in_flight is not None:
+        if not self._is_open or not self._dialogue.is_idle:
             return
+        self._stop_timer()
         if self._questions:
             self._ask(self._questions.popleft())
         elif command := self._queue.next_command():
-            self._send(command.line())
+            self._dialogue.step(Heard.COMMAND)
             self._counters[f"{command.verb.value} commands"] += 1
+            self._send(command.line())
+        elif self._waiting_for_rib and self._may_withdraw:
+            self._tell_end_of_rib()
+        else:
+            self._drained.set()
 
     def _ask(self, question: _Question) -> None:
         self._asked = question
-        self._begun = question.begins is None
+        self._dialogue.step(Heard.ASK_UNMARKED if question.begins is None else Heard.ASK)
         self._send(question.line)
 
     def _send(self, line: str) -> None:
+        self._drained.clear()
         self._writer.write(line.encode("ascii") + b"\n")
         self._start_timer()
 
-    def _answered(self, *, is_done: bool) -> None:
-        command, asked = self._queue.in_flight, self._asked
-        if asked is not None and self._begun:
-            if command is not None:
-                self._answer_lost(command)
-            self._asked = None
-            if asked.answered is not None:
-                asked.answered()
-        elif command is not None:
-            self._command_answered(command, is_done=is_done)
-        else:
-            self._counters["answers to nothing"] += 1
-        if self._asked is None:
-            self._stop_timer()
-            self._late = 0
-        self._pump()
-
-    def _command_answered(self, command: Command, *, is_done: bool) -> None:
-        if is_done:
-            self._queue.done()
-            verb = "announced" if command.verb is Verb.ANNOUNCE else "withdrawn"
-            self._counters[verb] += len(command.prefixes)
-            return
-        self._queue.error()
-        self._counters["errors"] += 1
-        if len(command.prefixes) == 1:
-            log.error("ExaBGP refused to %s %s; its log says why", command.verb.value, command.prefixes[0])
-
-    def _answer_lost(self, command: Command) -> None:
-        self._queue.unanswered()
-        self._counters["answers lost"] += 1
-        log.warning("ExaBGP never answered a command with %d prefixes: doing it again", len(command.prefixes))
-
     def _start_timer(self) -> None:
         self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(self._settings.ack_timeout, self._is_late)
+        self._timer = asyncio.get_running_loop().call_later(self._settings.ack_timeout, self._step, Heard.LATE)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _is_late(self) -> None:
-        self._late += 1
+    def _late(self, effect: Effect) -> None:
         self._counters["answers late"] += 1
-        log.warning("ExaBGP has not answered for %g s; waiting", self._late * self._settings.ack_timeout)
-        if self._asked is None and self._queue.in_flight is not None:
-            self._ask(self._neighbors_question())
+        log.warning("%s has not answered for %g s; waiting", self._name, self._silence())
+        if effect is Effect.PROBE:
+            self._asked = _Question(PROBE, _nothing, lambda line: line.startswith(PROBE_BEGINS))
+            self._send(PROBE)
         else:
             self._start_timer()
 
-    def _opening(self) -> Iterable[_Question]:
-        yield _Question(OPENING, self._take_version, lambda line: bool(answers.version(line)), self._check_version)
-        yield self._neighbors_question()
-        yield _Question(SHOW_ROUTES, self._take_route, answered=self._take_open)
+    def _silence(self) -> float:
+        return self._dialogue.lates * self._settings.ack_timeout
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def _take_version(self, lines: list[str]) -> None:
+        version = next(filter(None, map(answers.version, lines)), None)
+        if version is None:
+            raise EnvironmentProblem(f"this is no ExaBGP that says its version; {ALLOWED} is needed")
+        self._dialect = dialect_of(version)
+        self._questions.extend((self._neighbors_question(), _Question(SHOW_ROUTES, self._take_routes)))
 
     def _neighbors_question(self) -> _Question:
-        return _Question(SHOW_NEIGHBORS, self._take_neighbors, lambda line: answers.neighbors(line) is not None)
+        return _Question(self._dialect.show_neighbors, self._take_neighbors, self._dialect.begins)
 
-    def _take_open(self) -> None:
-        self._opened = True
+    def _take_neighbors(self, lines: list[str]) -> None:
+        found = {one.neighbor.peer: one for one in self._dialect.read_neighbors(lines)}
+        come = found.keys() - self._neighbors.keys()
+        self._neighbors = {peer: self._with_reason(one) for peer, one in found.items()}
+        if self._is_ready and come:
+            # ExaBGP was reloaded with a neighbour more: it has none of the routes that the others were given.
+            log.info("%s has a new neighbor: %s", self._name, ", ".join(sorted(come)))
+            self._questions.append(_Question(SHOW_ROUTES, self._take_routes))
+        if not self._is_ready:
+            self._waiting_for_rib.update((peer, one) for peer, one in found.items() if _waits_for_rib(one))
+        for peer in self._waiting_for_rib.keys() & found.keys():
+            self._waiting_for_rib[peer] = found[peer]
 
-    def _take_version(self, line: str) -> None:
-        self._version = self._version or answers.version(line)
-
-    def _check_version(self) -> None:
-        needed = ".".join(map(str, OLDEST_EXABGP))
-        if self._version is None:
-            raise EnvironmentProblem(f"this is no ExaBGP that says its version; {needed} or later is needed")
-        if self._version < OLDEST_EXABGP:
-            found = ".".join(map(str, self._version))
-            raise EnvironmentProblem(f"ExaBGP {found} is too old: {needed} or later is needed")
-
-    def _take_neighbors(self, line: str) -> None:
-        found = answers.neighbors(line)
-        if found is not None:
-            self._neighbors = {one.neighbor.peer: self._keep_reason(one) for one in found}
-            self._families = {one.neighbor.peer: one.families for one in found}
-
-    def _keep_reason(self, one: NeighborFamilies) -> NeighborState:
+    def _with_reason(self, one: NeighborFamilies) -> NeighborFamilies:
         known = self._neighbors.get(one.neighbor.peer)
-        if known is None or known.state == "up" or one.neighbor.state == "up":
-            return one.neighbor
-        return known
+        if known is None or known.neighbor.state == "up" or one.neighbor.state == "up":
+            return one
+        return NeighborFamilies(known.neighbor, one.families, one.graceful)
 
-    def _take_route(self, line: str) -> None:
-        prefix = answers.held_prefix(line)
-        if prefix is not None:
-            self._queue.adopt(prefix)
+    def _take_routes(self, lines: list[str]) -> None:
+        """What ExaBGP holds. A path that not every neighbour of the family has is announced to all once more."""
+        paths: dict[Prefix, dict[str, Path | None]] = {}
+        for route in filter(None, map(answers.held_route, lines)):
+            paths.setdefault(route.prefix, {})[route.peer] = route.path
+        self._queue.adopt({prefix: self._common_path(prefix, held) for prefix, held in paths.items()})
+        self._is_ready = True
+
+    def _common_path(self, prefix: Prefix, held: dict[str, Path | None]) -> Path | None:
+        family = _FAMILY[prefix.version]
+        peers = [peer for peer, one in self._neighbors.items() if family in one.families]
+        found = {held.get(peer) for peer in peers or held}
+        return found.pop() if len(found) == 1 else None
+
+    # -- neighbours --------------------------------------------------------------------------------------------------
 
     def _session(self, neighbor: NeighborState) -> None:
-        level = logging.INFO if neighbor.state == "up" else logging.DEBUG
-        log.log(level, "neighbor %s is %s %s", neighbor.peer, neighbor.state, neighbor.reason)
-        self._neighbors[neighbor.peer] = neighbor
-        if neighbor.state == "up":
+        is_up = neighbor.state == "up"
+        log.log(
+            logging.INFO if is_up else logging.DEBUG,
+            "neighbor %s is %s %s",
+            neighbor.peer,
+            neighbor.state,
+            neighbor.reason,
+        )
+        known = self._neighbors.get(neighbor.peer)
+        if known is not None:
+            self._neighbors[neighbor.peer] = NeighborFamilies(neighbor, known.families, known.graceful)
+        if is_up and self._is_ready:
             self._counters["sessions up"] += 1
-            if not any(question.line == SHOW_NEIGHBORS for question in self._questions):
+            self._waiting_for_rib[neighbor.peer] = NeighborFamilies(neighbor, frozenset())
+            self._queue.retry_refused()
+            if not any(question.line == self._dialect.show_neighbors for question in self._questions):
                 self._questions.append(self._neighbors_question())
-                self._pump()
+            self._pump()
 
-    def _details(self) -> Iterable[str]:
-        if not self._opened:
+    def _tell_end_of_rib(self) -> None:
+        """The table is out. A neighbour with graceful restart keeps what it had before until it hears of that."""
+        peer, one = self._waiting_for_rib.popitem()
+        families = sorted(one.families & set(_FAMILY.values())) if one.graceful else []
+        self._questions.extend(_Question(end_of_rib(peer, family), _nothing) for family in families)
+        self._pump()
+
+    def _details(self) -> Iterator[str]:
+        if not self._is_ready:
             yield "waiting for ExaBGP's first answers"
-        if self._late:
-            yield f"ExaBGP has not answered for {self._late * self._settings.ack_timeout:g} s"
-        for peer, families in self._families.items():
-            for version in (4, 6):
-                if f"ipv{version} unicast" not in families and self._queue.holds_version(version):
-                    yield f"neighbor {peer} has no `ipv{version} unicast`: it gets none of the IPv{version} routes"
+        if self._dialogue.lates:
+            yield f"ExaBGP has not answered for {self._silence():g} s"
+        for peer, one in self._neighbors.items():
+            for version, family in _FAMILY.items():
+                if family not in one.families and self._queue.holds_version(version):
+                    yield f"neighbor {peer} has no `{family}`: it gets none of the IPv{version} routes"
+
+
+def _is_version(line: str) -> bool:
+    return answers.version(line) is not None
+
+
+def _waits_for_rib(one: NeighborFamilies) -> bool:
+    return one.neighbor.state == "up"
+
+
+def _nothing(_lines: list[str]) -> None:
+    """Nobody wants to know."""

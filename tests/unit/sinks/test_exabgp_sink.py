@@ -21,6 +21,7 @@ DEADLINE = 20.0
 NEIGHBORS = (
     '[{"fsm": "ESTABLISHED", "local": {"address": "a"}, "peer": {"address": "b"}, "families": ["ipv4 unicast"]}]'
 )
+PROBED = "Peer            AS        up/down state       |     #sent     #recvd"
 V4, OTHER = pfx("10.1.0.0/16"), pfx("10.2.0.0/16")
 RED = Path(HUB4, Attributes(communities=((65000, 100),)))
 ANNOUNCE = "announce attributes next-hop 198.51.100.1 community [ 65000:100 ] nlri"
@@ -48,8 +49,8 @@ class Dialogue:
         self.say("done", "exabgp 5.0.15", "done")
         await self.expect("show neighbor summary json")
         self.say(NEIGHBORS, "done")
-        await self.expect("show adj-rib out")
-        self.say(*(f"b ipv4 unicast {prefix} next-hop 198.51.100.1" for prefix in held), "done")
+        await self.expect("show adj-rib out extensive")
+        self.say(*(f"neighbor b local-ip a ipv4 unicast {route}" for route in held), "done")
         await self.until_ready()
 
     async def until_ready(self) -> None:
@@ -74,7 +75,7 @@ async def dialogue(ack_timeout: float = 60.0) -> AsyncIterator[Dialogue]:
     wanted: dict[Prefix, Path] = {}
     async with asyncio.TaskGroup() as group:
         reader, writer = await asyncio.open_connection(sock=ours)
-        sink = ExabgpSink(wanted.get, reader, writer, ExabgpSettings(ack_timeout), exit_delay=0)
+        sink = ExabgpSink(wanted.get, reader, writer, ExabgpSettings(ack_timeout))
         their_reader, their_writer = await asyncio.open_connection(sock=theirs)
         talk = Dialogue(sink, wanted, their_reader, their_writer, group.create_task(_quietly(sink)))
         try:
@@ -127,12 +128,12 @@ async def test_nothing_is_sent_before_the_answer() -> None:
 async def test_a_withdraw_names_the_path_that_was_announced() -> None:
     """A withdraw without attributes can leave ExaBGP after the announcement that followed it (see ``commands``)."""
     async with dialogue() as talk:
-        await talk.open("10.2.0.0/16")
+        await talk.open("10.2.0.0/16 next-hop 198.51.100.1 med 7")
         talk.want(V4, RED)
         await talk.expect(f"{ANNOUNCE} 10.1.0.0/16")
         talk.say("done")
         talk.sink.allow_withdraw()
-        await talk.expect("withdraw attributes nlri 10.2.0.0/16")
+        await talk.expect("withdraw attributes next-hop 198.51.100.1 med 7 nlri 10.2.0.0/16")
         talk.say("done")
         talk.want(V4, None)
         await talk.expect("withdraw attributes next-hop 198.51.100.1 community [ 65000:100 ] nlri 10.1.0.0/16")
@@ -160,10 +161,10 @@ async def test_a_late_answer_is_waited_for() -> None:
     async with dialogue(ack_timeout=0.05) as talk:
         await talk.open()
         talk.want(V4, RED)
-        await talk.expect(f"{ANNOUNCE} 10.1.0.0/16", "show neighbor summary json")
+        await talk.expect(f"{ANNOUNCE} 10.1.0.0/16", "show neighbor summary")
         assert not talk.sink.status().ready
         assert "has not answered" in talk.sink.status().detail
-        talk.say("done", NEIGHBORS, "done")
+        talk.say("done", PROBED, "done")
         await talk.until_ready()
         assert talk.sink.route(V4).state is RouteState.CONFIRMED
         assert talk.counter("answers lost") == 0
@@ -173,20 +174,20 @@ async def test_a_lost_answer_means_that_the_command_is_done_again() -> None:
     async with dialogue(ack_timeout=0.05) as talk:
         await talk.open()
         talk.want(V4, RED)
-        await talk.expect(f"{ANNOUNCE} 10.1.0.0/16", "show neighbor summary json")
-        talk.say(NEIGHBORS, "done")
+        await talk.expect(f"{ANNOUNCE} 10.1.0.0/16", "show neighbor summary")
+        talk.say(PROBED, "done")
         await talk.expect(f"{ANNOUNCE} 10.1.0.0/16")
         assert talk.counter("answers lost") == 1
         assert talk.sink.route(V4).state is RouteState.PENDING
 
 
-@pytest.mark.parametrize("version", ["exabgp 4.2.21", "exabgp 5.0.12"])
+@pytest.mark.parametrize("version", ["exabgp 4.1.9", "exabgp 5.0.12"])
 async def test_an_old_exabgp_is_named(version: str) -> None:
     async with dialogue() as talk:
         await talk.expect("reset", "enable-ack", "version")
         talk.say("done", version, "done")
         said = await asyncio.wait_for(talk.task, DEADLINE)
-        assert said == f"ExaBGP {version.split()[1]} is too old: 5.0.13 or later is needed"
+        assert said == f"ExaBGP {version.split()[1]} is too old: 4.2.x, or 5.0.13 and later is needed"
 
 
 @pytest.mark.parametrize(
