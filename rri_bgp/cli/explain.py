@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rri_bgp.cli.options import as_json, print_json, socket_option
+from rri_bgp.cli.options import as_json, print_json, say, socket_option
 from rri_bgp.control.client import ask_one
 from rri_bgp.control.protocol import Ask, Request
 
@@ -31,7 +31,7 @@ def explain(prefix: str, socket: Path, is_json: bool) -> None:
         print_json(story)
     else:
         for line in _tell(story):
-            click.echo(line)
+            say(line)
     sys.exit(0 if story["route"] or story["covering"] else 1)
 
 

@@ -11,7 +11,7 @@ import click
 
 from rri_bgp.control.protocol import SCHEMA
 
-__all__ = ["as_json", "print_json", "print_table", "socket_option"]
+__all__ = ["as_json", "print_json", "print_table", "say", "socket_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -40,6 +40,15 @@ def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps({"schema": SCHEMA, **document}, indent=2))
 
 
+def say(line: str) -> None:
+    """A line for people, without what a terminal would act on: some of it may be a peer's words."""
+    click.echo(_plain(line))
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> None:
     """A table for people; lines are not cut where they go into a file or a pipe."""
     from rich.console import Console  # noqa: PLC0415  # not needed for --json
@@ -49,10 +58,10 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: st
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         # Text and not str: brackets in a peer's identity are no markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_plain(cell)) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 1000
+        console.width = 1_000_000
     if table.row_count:
         console.print(table)
     else:

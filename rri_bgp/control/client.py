@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ def ask(path: Path, request: Request) -> Iterator[dict[str, Any]]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_PATIENCE)
             connection.connect(str(path))
-            connection.sendall(request.line())
+            with contextlib.suppress(BrokenPipeError):  # sent away; its answer says why
+                connection.sendall(request.line())
             with connection.makefile("rb") as lines:
                 yield from _items(lines)
     except (OSError, ProtocolError) as error:
@@ -44,7 +46,10 @@ def ask_one(path: Path, request: Request) -> dict[str, Any]:
 
 
 def _items(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    header = decode(next(lines, b""))
+    first = next(lines, b"")
+    if not first:
+        raise ProtocolError("the answer ended before it began")
+    header = decode(first)
     if header.get("schema") != SCHEMA:
         raise ProtocolError(f"the controller speaks schema {header.get('schema')!r}, this program {SCHEMA}")
     for line in lines:
@@ -57,6 +62,10 @@ def _items(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     raise ProtocolError("the answer ended early")
 
 
+def _reason(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
+
+
 def _unreachable(path: Path, error: OSError | ProtocolError) -> UnreachableError:
     if isinstance(error, ProtocolError):
         return UnreachableError(error.what, where=str(path))
@@ -65,5 +74,5 @@ def _unreachable(path: Path, error: OSError | ProtocolError) -> UnreachableError
         ConnectionRefusedError: "the controller that made this socket is gone; is ExaBGP running?",
         PermissionError: "be in the group that owns it, or root",
     }
-    reason = "no answer in time" if isinstance(error, TimeoutError) else os.strerror(error.errno or 0).lower()
+    reason = "no answer in time" if isinstance(error, TimeoutError) else _reason(error)
     return UnreachableError(reason, where=str(path), hint=hints.get(type(error), ""))

@@ -15,7 +15,9 @@ and line. There is no key material in an ``SaPair``, so there is none here.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +110,7 @@ def read(file: Path, source: str) -> Iterator[Moment]:
             continue
         try:
             yield _read_moment(json.loads(line), source)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             what = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise UsageError(f"not a moment of a recording: {what}", where=f"{file}:{number}") from None
 
@@ -117,7 +119,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """The lines, the header being the first."""
     try:
         with file.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(itertools.chain([stream.readline()], stream), 1):
                 if number == 1 and not _is_header(line):
                     hint = "`rri-bgp record FILE` makes one"
                     raise UsageError(
@@ -138,6 +140,8 @@ def _is_header(line: str) -> bool:
 
 def _read_moment(line: Any, source: str) -> Moment:  # noqa: ANN401  # any JSON; checked here
     at = float(line["at"])
+    if not (math.isfinite(at) and at >= 0):
+        raise ValueError(f"`at` is {at}; allowed: seconds since the first moment")
     if "lost" in line:
         return Moment(at, False, {}, str(line["lost"]))
     is_snapshot = "snapshot" in line

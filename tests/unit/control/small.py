@@ -1,0 +1,229 @@
+"""A small controller that tests ask questions about, and what the control socket says of it, written out by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rri_bgp.control.server import serving
+from rri_bgp.controller import Controller
+from rri_bgp.model import Prefix
+from rri_bgp.sinks import NeighborState, RouteState, SinkRoute, SinkStatus
+from rri_bgp.sources import SaObserver
+from tests.values import entry, pfx, policy, sa
+
+__all__ = ["DEADLINE", "ROUTES", "SAS", "STATUS", "Quiet", "Table", "many_routes", "served", "small", "until"]
+
+DEADLINE = 20.0
+
+
+class Quiet:
+    """A source that says nothing by itself: the test speaks for it."""
+
+    name = "vici"
+
+    async def run(self, observer: SaObserver) -> None:
+        await asyncio.Event().wait()
+
+
+class Table:
+    """A sink that has what the test gives it, and hears nothing."""
+
+    name = "exabgp"
+
+    def __init__(self) -> None:
+        self.has: dict[Prefix, SinkRoute] = {}
+        self.ready = True
+        self.neighbors: tuple[NeighborState, ...] = (NeighborState("192.0.2.1", "192.0.2.2", "up"),)
+
+    def changed(self, prefixes: Iterable[Prefix]) -> None: ...
+
+    def allow_withdraw(self) -> None: ...
+
+    def retry(self) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    def route(self, prefix: Prefix) -> SinkRoute:
+        return self.has.get(prefix, SinkRoute(RouteState.ABSENT))
+
+    def status(self) -> SinkStatus:
+        states = [route.state for route in self.has.values()]
+        return SinkStatus(
+            self.name,
+            ready=self.ready,
+            confirmed=states.count(RouteState.CONFIRMED),
+            pending=states.count(RouteState.PENDING),
+            refused=states.count(RouteState.REFUSED),
+            neighbors=self.neighbors,
+            counters=(("announced", 4), ("sessions up", 1)),
+        )
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+def small() -> tuple[Controller, Table]:
+    """Three SA pairs: two want 10.1.0.0/16, one asks for a default route too, and one is taken by no entry."""
+    rules = policy(entry(10, peers=("203.0.113.2",), tag=100), entry(20, connection="branch*", versions=(4,)))
+    controller, sink = Controller(rules, [Quiet()]), Table()
+    controller.add_sink(sink)
+    first = replace(sa(1, "10.1.0.0/16"), identity="branch1.example", ike_id=7, reqid=3, local_ts=())
+    second = sa(2, "10.1.0.0/16", "10.1.5.0/24", "0.0.0.0/0", peer="203.0.113.3", connection="branch2")
+    third = sa(3, "10.9.0.0/16", peer="203.0.113.9", connection="guest")
+    controller.snapshot("vici", [first, second, third])
+    sink.has = {
+        pfx("10.1.0.0/16"): SinkRoute(RouteState.CONFIRMED),
+        pfx("10.1.5.0/24"): SinkRoute(RouteState.PENDING),
+        pfx("10.8.0.0/16"): SinkRoute(RouteState.CONFIRMED),
+    }
+    return controller, sink
+
+
+def many_routes(count: int) -> tuple[Controller, list[str]]:
+    """A controller with that many routes, told of in another order than theirs, and their prefixes in order."""
+    prefixes = [f"10.{number // 256}.{number % 256}.0/24" for number in range(count)]
+    controller = Controller(policy(), [Quiet()])
+    controller.add_sink(Table())
+    controller.snapshot("vici", [sa(1, *reversed(prefixes))])
+    return controller, prefixes
+
+
+@contextlib.contextmanager
+def served(controller: Controller, path: Path) -> Iterator[None]:
+    """A control socket that lives in a thread of its own: for tests that block."""
+    loop = asyncio.new_event_loop()
+    stop, ready = asyncio.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with serving(controller, path):
+            ready.set()
+            await stop.wait()
+        await until(lambda: len(asyncio.all_tasks()) == 1)
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(DEADLINE)
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what comes by itself, not for ever."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        await asyncio.sleep(0.005)
+
+
+_FIRST: dict[str, Any] = {
+    "source": "vici",
+    "uniqueid": 1,
+    "connection": "branch1",
+    "child": "net",
+    "peer": "203.0.113.2",
+    "local": "203.0.113.1",
+    "identity": "branch1.example",
+    "remote_ts": ["10.1.0.0/16"],
+    "local_ts": [],
+    "mode": "tunnel",
+    "state": "INSTALLED",
+    "ike_id": 7,
+    "reqid": 3,
+}
+_SECOND: dict[str, Any] = _FIRST | {
+    "uniqueid": 2,
+    "connection": "branch2",
+    "peer": "203.0.113.3",
+    "identity": "",
+    "remote_ts": ["10.1.0.0/16", "10.1.5.0/24", "0.0.0.0/0"],
+    "ike_id": 0,
+    "reqid": 0,
+}
+_THIRD: dict[str, Any] = _SECOND | {
+    "uniqueid": 3,
+    "connection": "guest",
+    "peer": "203.0.113.9",
+    "remote_ts": ["10.9.0.0/16"],
+}
+DEFAULT_REFUSED = {"prefix": "0.0.0.0/0", "rule": "E10", "reason": "0.0.0.0/0 would be a default route"}
+NOT_TAKEN = {"prefix": None, "rule": "E1", "reason": "no map entry takes this SA"}
+SA_FIELDS = (_FIRST, _SECOND, _THIRD)
+SAS: list[dict[str, Any]] = [
+    _FIRST | {"entry": "mymap 10", "refusals": []},
+    _SECOND | {"entry": "mymap 20", "refusals": [DEFAULT_REFUSED]},
+    _THIRD | {"entry": None, "refusals": [NOT_TAKEN]},
+]
+ROUTES: list[dict[str, Any]] = [
+    {
+        "prefix": "10.1.0.0/16",
+        "next_hop": "198.51.100.1",
+        "communities": ["65000:100"],
+        "large_communities": ["65000:1:100"],
+        "med": None,
+        "local_preference": None,
+        "entry": "mymap 10",
+        "tag": 100,
+        "owners": [{"source": "vici", "uniqueid": 1}, {"source": "vici", "uniqueid": 2}],
+        "sinks": {"exabgp": {"state": "confirmed", "reason": ""}},
+    },
+    {
+        "prefix": "10.1.5.0/24",
+        "next_hop": "198.51.100.1",
+        "communities": [],
+        "large_communities": [],
+        "med": None,
+        "local_preference": None,
+        "entry": "mymap 20",
+        "tag": None,
+        "owners": [{"source": "vici", "uniqueid": 2}],
+        "sinks": {"exabgp": {"state": "pending", "reason": ""}},
+    },
+]
+STATUS: dict[str, Any] = {
+    "version": "0.1.0",
+    "well": True,
+    "policy_error": "",
+    "complete": True,
+    "sas": 3,
+    "routes": 2,
+    "refusals": 2,
+    "changes": 2,
+    "sources": [
+        {
+            "name": "vici",
+            "complete": True,
+            "connected": True,
+            "snapshots": 1,
+            "updates": 0,
+            "losses": 0,
+            "why": "",
+        }
+    ],
+    "sinks": [
+        {
+            "name": "exabgp",
+            "ready": True,
+            "confirmed": 2,
+            "pending": 1,
+            "refused": 0,
+            "neighbors": [{"local": "192.0.2.1", "peer": "192.0.2.2", "state": "up", "reason": ""}],
+            "counters": {"announced": 4, "sessions up": 1},
+            "detail": "",
+        }
+    ],
+}
