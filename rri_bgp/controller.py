@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rri_bgp.model import Prefix, SaKey, SaPair
@@ -40,32 +40,81 @@ class Controller:
     def __init__(self, policy: Policy, sources: Sequence[Source]) -> None:
         self.rib = Rib(policy)
         self.sinks: list[Sink] = []
+        """Those that are fed, and those whose other side has gone, until one of the same name takes their place."""
+        self._fed: set[str] = set()
+        self.policy_error = ""
+        """Why the last policy could not be taken; the one before it holds."""
         self.changes = 0
         """How often a route came, went or changed its path; only grows."""
         self._sources = tuple(sources)
         self._status = {source.name: SourceStatus(source.name) for source in sources}
 
     def add_sink(self, sink: Sink) -> None:
-        """Registers a sink; before ``run``."""
-        self.sinks.append(sink)
+        """Feeds a sink from now on, beginning with all there is. It takes the place of one of the same name."""
+        self.sinks = [other for other in self.sinks if other.name != sink.name] + [sink]
+        self._fed.add(sink.name)
+        if len(self.rib):
+            sink.changed(self.rib.prefixes())
+        if self.complete:
+            sink.allow_withdraw()
+
+    def has_sink(self, name: str) -> bool:
+        """Whether a sink of that name is fed."""
+        return name in self._fed
+
+    async def drain(self, sink: Sink) -> None:
+        """Feeds a sink until its other side is gone, or cancelled."""
+        self.add_sink(sink)
+        try:
+            await sink.run()
+        finally:
+            self._fed.discard(sink.name)
+
+    async def finish(self) -> None:
+        """Told to end: each sink leaves its routes or withdraws them, as its settings say."""
+        async with asyncio.TaskGroup() as group:
+            for sink in self._live():
+                group.create_task(sink.finish())
+
+    def take_policy(self, policy: Policy) -> None:
+        """Applies another policy as one change: only differences go out (rule E4)."""
+        self.policy_error = ""
+        changed = self.rib.take_policy(policy)
+        log.info("policy taken: %d routes change, %d are there now", len(changed), len(self.rib))
+        self._tell_sinks(changed)
+        for sink in self._live():
+            sink.retry()
+
+    def refuse_policy(self, why: str) -> None:
+        """A policy could not be read: the last good one holds."""
+        self.policy_error = why
+        log.error("the policy is not taken, the one before it holds: %s", why)
+
+    def _live(self) -> list[Sink]:
+        return [sink for sink in self.sinks if sink.name in self._fed]
 
     @property
     def complete(self) -> bool:
         """Whether every source has given its first snapshot: only then may anything be withdrawn."""
         return all(status.complete for status in self._status.values())
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all there is to say has been said: every source complete, a sink there, none with anything to do."""
+        statuses = [sink.status() for sink in self._live()]
+        return self.complete and bool(statuses) and all(status.ready and not status.pending for status in statuses)
+
     def sources(self) -> tuple[SourceStatus, ...]:
         """The state of each source."""
         return tuple(self._status.values())
 
-    async def run(self) -> None:
-        """Runs sources and sinks until a sink ends (its other side is gone) or cancelled."""
+    async def run(self, sinks: Awaitable[None]) -> None:
+        """Follows the sources while ``sinks`` runs: a call of ``drain``, or something that makes such calls."""
         async with asyncio.TaskGroup() as group:
             readers = [group.create_task(source.run(self), name=source.name) for source in self._sources]
-            drains = [group.create_task(sink.run(), name=sink.name) for sink in self.sinks]
-            await asyncio.wait(drains, return_when=asyncio.FIRST_COMPLETED)
-            for task in (*readers, *drains):
-                task.cancel()
+            await sinks
+            for reader in readers:
+                reader.cancel()
 
     def snapshot(self, source: str, sas: Iterable[SaPair]) -> None:
         """See ``SaObserver``."""
@@ -75,7 +124,7 @@ class Controller:
         self._tell_sinks(self.rib.snapshot(source, sas))
         if self.complete and not was_complete:
             log.info("all sources complete: %d SA pairs, %d routes", len(self.rib.sas()), len(self.rib))
-            for sink in self.sinks:
+            for sink in self._live():
                 sink.allow_withdraw()
 
     def update(self, source: str, changes: Mapping[SaKey, SaPair | None]) -> None:
@@ -94,5 +143,5 @@ class Controller:
         if not changed:
             return
         self.changes += len(changed)
-        for sink in self.sinks:
+        for sink in self._live():
             sink.changed(changed)

@@ -30,6 +30,7 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "ViciError",
+    "rri_error_in",
 ]
 
 
@@ -49,6 +50,14 @@ class RriError(Exception):
 
     def __str__(self) -> str:
         return f"{self.line}\n  hint: {self.hint}" if self.hint else self.line
+
+
+def rri_error_in(error: BaseException) -> RriError | None:
+    """The error of ours that this is, or that a group of nothing but such errors holds first; None otherwise."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [rri_error_in(one) for one in error.exceptions]
+        return None if None in found else found[0]
+    return error if isinstance(error, RriError) else None
 
 
 class UsageError(RriError):

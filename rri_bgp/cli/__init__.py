@@ -21,7 +21,7 @@ __all__ = ["main", "program"]
 class _Verbs(click.Group):
     """Verb ``x`` is the command ``x`` in the module ``rri_bgp.cli.x``: only the one that is called is imported."""
 
-    _names = ("run", "check", "show", "explain", "inspect", "record", "demo", "completion")
+    _names = ("run", "attach", "check", "show", "explain", "inspect", "record", "demo", "completion")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs, in the order in which a newcomer meets them."""
@@ -62,19 +62,5 @@ def main() -> None:
     try:
         program(prog_name="rri-bgp")
     except RriError as error:
-        _end(error)
-    except BaseExceptionGroup as group:
-        errors, others = group.split(RriError)
-        if errors is None or others is not None:
-            raise
-        _end(_first(errors))
-
-
-def _first(group: BaseExceptionGroup[RriError]) -> RriError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _end(error: RriError) -> None:
-    click.echo(f"rri-bgp: {error}", err=True)
-    sys.exit(2)
+        click.echo(f"rri-bgp: {error}", err=True)
+        sys.exit(2)

@@ -1,21 +1,26 @@
-"""``rri-bgp run``: the controller, as ExaBGP's helper."""
+"""``rri-bgp run``: the controller, as ExaBGP's helper or as a service of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import os
+import select
 import signal
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
+from rri_bgp.errors import RriError, rri_error_in
 from rri_bgp.policy import Config, ReplaySettings, SourceSettings, load
+from rri_bgp.service import notify, watchdog_interval
+from rri_bgp.sinks.exabgp.attach import accept_exabgps
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
-from rri_bgp.sinks.exabgp.stdio import open_stdio
+from rri_bgp.sinks.exabgp.stdio import Streams, is_stream, open_stdio
 from rri_bgp.sources import Source
 from rri_bgp.sources.replay import ReplaySource
 from rri_bgp.sources.vici import ViciSource
@@ -26,30 +31,62 @@ log = logging.getLogger(__name__)
 
 _LEVELS = ("debug", "info", "warning", "error")
 
+_FAILURE_TAKES = 15.0
+"""Seconds. ExaBGP starts a helper that ends at once six times in 64 s and then ends itself, sessions and all: at this
+pace it never does."""
+
+_FINISH_LIMIT = {True: 1.5, False: 20.0}
+"""Seconds for the last withdraws. ExaBGP kills its helper 2 s after it has told it to end; a service has more time."""
+
+_LOOK = 0.1
+"""Seconds between two looks at whether the first table is out."""
+
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="The policy file.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True, help="For stderr.")
 def run(config: Path, log_level: str) -> None:
-    """Follow the gateway's SAs and announce routes. ExaBGP starts this: it talks to it on stdin and stdout.
+    """Follow the gateway's SAs and announce routes.
+
+    The simple way: ExaBGP starts this as its helper, and it talks to ExaBGP on stdin and stdout.
 
     \b
-    In exabgp.conf:
       process rri {
           run /opt/rri-bgp/bin/rri-bgp run --config /etc/rri-bgp/rri-bgp.yaml;
           encoder json;
       }
     and in the neighbor: api { processes [ rri ]; neighbor-changes; }
 
-    Ends when ExaBGP does, or on SIGTERM. Exit code 0 then; 2 where it cannot start.
+    As a service of its own: with `sinks: {exabgp: {listen: PATH}}` in the policy it waits there for ExaBGPs, each of
+    which runs `rri-bgp attach`.
+
+    SIGHUP reads the policy again; one with mistakes is not taken. SIGTERM ends it, and the routes stay or go as
+    `on-exit` says. Exit code 0 then; 2 where it cannot start (as a helper only after 15 s, for ExaBGP's sake).
     """
     logging.basicConfig(stream=sys.stderr, level=log_level.upper(), format="rri-bgp %(levelname)s %(message)s")
-    settings = load(config)
-    for warning in settings.warnings:
-        log.warning("%s", warning)
-    controller = Controller(settings.policy, [_source(source) for source in settings.sources])
-    with contextlib.suppress(asyncio.CancelledError):
+    started = time.monotonic()
+    try:
+        settings = load(config)
+        for warning in settings.warnings:
+            log.warning("%s", warning)
+        controller = Controller(settings.policy, [_source(source) for source in settings.sources])
         asyncio.run(_run(controller, settings))
+    except (RriError, BaseExceptionGroup) as raised:
+        error = rri_error_in(raised)
+        if error is None:
+            raise
+        click.echo(f"rri-bgp: {error}", err=True)
+        _fill_the_time(started + _FAILURE_TAKES)
+        sys.exit(2)
+
+
+def _fill_the_time(until: float) -> None:
+    """As ExaBGP's helper: reads what it says until the time is over, or ExaBGP is."""
+    if not is_stream(0):
+        return
+    while (left := until - time.monotonic()) > 0:
+        if select.select([0], [], [], left)[0] and not os.read(0, 65536):
+            return
 
 
 def _source(settings: SourceSettings) -> Source:
@@ -57,15 +94,65 @@ def _source(settings: SourceSettings) -> Source:
 
 
 async def _run(controller: Controller, settings: Config) -> None:
-    _end_on(signal.SIGTERM, signal.SIGINT)
-    reader, writer = await open_stdio()
-    controller.add_sink(ExabgpSink(controller.rib.path, reader, writer, settings.exabgp))
-    async with serving(controller, settings.control.socket):
-        await controller.run()
+    streams = await open_stdio() if settings.exabgp.listen is None else None
+    async with serving(controller, settings.control.socket), asyncio.TaskGroup() as group:
+        told_to_end = _on_signals(group, controller, settings)
+        following = group.create_task(controller.run(_feed(controller, settings, streams)))
+        watching = group.create_task(_watch(controller))
+        ending = group.create_task(told_to_end.wait())
+        await asyncio.wait((following, ending), return_when=asyncio.FIRST_COMPLETED)
+        notify("STOPPING=1")
+        if not following.done():
+            await _finish(controller, _FINISH_LIMIT[settings.exabgp.listen is None])
+        for task in (following, watching, ending):
+            task.cancel()
 
 
-def _end_on(*signals: signal.Signals) -> None:
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101  # called from a coroutine
-    for one in signals:
-        asyncio.get_running_loop().add_signal_handler(one, task.cancel)
+async def _feed(controller: Controller, settings: Config, streams: Streams | None) -> None:
+    if streams is not None:
+        await controller.drain(ExabgpSink(controller.rib.path, *streams, settings.exabgp))
+    elif settings.exabgp.listen is not None:
+        await accept_exabgps(controller, settings.exabgp.listen, settings.exabgp)
+
+
+def _on_signals(group: asyncio.TaskGroup, controller: Controller, settings: Config) -> asyncio.Event:
+    """SIGHUP reloads; the event is set by SIGTERM and SIGINT."""
+    loop, told_to_end, reloads = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, told_to_end.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(controller, settings, reloads)))
+    return told_to_end
+
+
+async def _reload(controller: Controller, running: Config, reloads: asyncio.Lock) -> None:
+    async with reloads:
+        try:
+            found = await asyncio.to_thread(load, running.file)
+        except RriError as error:
+            controller.refuse_policy(str(error))
+            return
+        for warning in found.warnings:
+            log.warning("%s", warning)
+        if (found.sources, found.exabgp, found.control) != (running.sources, running.exabgp, running.control):
+            log.warning("`sources`, `sinks` and `control` are taken at the next start only; the rest is taken now")
+        controller.take_policy(found.policy)
+
+
+async def _finish(controller: Controller, limit: float) -> None:
+    try:
+        async with asyncio.timeout(limit):
+            await controller.finish()
+    except TimeoutError:
+        log.warning("not every answer came within %g s; ending anyway", limit)
+
+
+async def _watch(controller: Controller) -> None:
+    """Tells the service manager when the first table is out, and from then on that the loop turns."""
+    while not controller.is_settled:  # noqa: ASYNC110  # that depends on many parts, and is wanted once
+        await asyncio.sleep(_LOOK)
+    notify("READY=1", f"STATUS=first table out: {len(controller.rib)} routes")
+    log.info("the first table is out: %d routes", len(controller.rib))
+    interval = watchdog_interval()
+    while interval is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval)

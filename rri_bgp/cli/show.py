@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rri_bgp.cli.options import as_json, print_json, print_table, socket_option
+from rri_bgp.cli.options import as_json, print_json, print_table, say, socket_option
 from rri_bgp.control.client import ask, ask_one
 from rri_bgp.control.protocol import Ask, Request
 
@@ -85,25 +85,29 @@ def status(socket: Path, is_json: bool) -> None:
 
 
 def _print_status(item: dict[str, Any]) -> None:
-    click.echo(f"rri-bgp {item['version']}: {'all is well' if item['well'] else 'NOT well'}")
+    say(f"rri-bgp {item['version']}: {'all is well' if item['well'] else 'NOT well'}")
     refused = f", {item['refusals']} refused by the policy (show sas)" if item["refusals"] else ""
-    click.echo(f"{item['sas']} SA pairs, {item['routes']} routes{refused}, {item['changes']} changes so far")
+    say(f"{item['sas']} SA pairs, {item['routes']} routes{refused}, {item['changes']} changes so far")
+    if item["policy_error"]:
+        say(f"the policy on disk is NOT TAKEN: {item['policy_error']}")
     for source in item["sources"]:
         state = "followed" if source["connected"] else f"LOST: {source['why']}" if source["why"] else "CONNECTING"
         since = f"{source['snapshots']} snapshots, {source['updates']} updates, {source['losses']} losses"
-        click.echo(f"source {source['name']}: {state} ({since})")
+        say(f"source {source['name']}: {state} ({since})")
     for sink in item["sinks"]:
         _print_sink(sink)
+    if not item["sinks"]:
+        say("sinks: NONE, no ExaBGP is attached")
 
 
 def _print_sink(sink: dict[str, Any]) -> None:
     state = "ready" if sink["ready"] else "NOT READY"
     detail = f"; {sink['detail']}" if sink["detail"] else ""
     numbers = f"{sink['confirmed']} confirmed, {sink['pending']} pending, {sink['refused']} refused"
-    click.echo(f"sink {sink['name']}: {state}, {numbers}{detail}")
+    say(f"sink {sink['name']}: {state}, {numbers}{detail}")
     for neighbor in sink["neighbors"]:
         shown = "up" if neighbor["state"] == "up" else f"{neighbor['state'].upper()} {neighbor['reason']}".rstrip()
-        click.echo(f"  neighbor {neighbor['peer']} (from {neighbor['local']}): {shown}")
+        say(f"  neighbor {neighbor['peer']} (from {neighbor['local']}): {shown}")
     counters = ", ".join(f"{count} {name}" for name, count in sink["counters"].items())
     if counters:
-        click.echo(f"  {counters}")
+        say(f"  {counters}")

@@ -51,7 +51,11 @@ def _status(controller: Controller) -> Item:
     sources, sinks = controller.sources(), [sink.status() for sink in controller.sinks]
     return {
         "version": __version__,
-        "well": all(source.connected for source in sources) and all(map(_is_well, sinks)),
+        "well": not controller.policy_error
+        and bool(sinks)
+        and all(source.connected for source in sources)
+        and all(map(_is_well, sinks)),
+        "policy_error": controller.policy_error,
         "complete": controller.complete,
         "sas": len(controller.rib.sas()),
         "routes": len(controller.rib),

@@ -21,6 +21,9 @@ class Rib:
     """Owners per prefix: a route exists while anybody claims it, so a rekey or reauthentication is silent (rule E6)."""
 
     def __init__(self, policy: Policy) -> None:
+        self._begin(policy)
+
+    def _begin(self, policy: Policy) -> None:
         self.policy = policy
         self._matcher = Matcher(policy)
         self._sas: dict[SaKey, SaPair] = {}
@@ -44,6 +47,14 @@ class Rib:
         changes: dict[SaKey, SaPair | None] = {key: None for key in self._sas if key.source == source}
         changes.update((sa.key, sa) for sa in sas)
         return self.update(changes)
+
+    def take_policy(self, policy: Policy) -> set[Prefix]:
+        """Works everything out anew under another policy. Returns the prefixes whose path is another now (rule E4)."""
+        before = {prefix: self.path(prefix) for prefix in self._claims}
+        sas = self._sas
+        self._begin(policy)
+        self.update(sas)
+        return {prefix for prefix in before.keys() | self._claims.keys() if before.get(prefix) != self.path(prefix)}
 
     def path(self, prefix: Prefix) -> Path | None:
         """What to announce for a prefix, None for nothing."""

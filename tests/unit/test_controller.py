@@ -9,7 +9,7 @@ from rri_bgp.controller import Controller
 from rri_bgp.model import Prefix
 from rri_bgp.sinks import RouteState, SinkRoute, SinkStatus
 from rri_bgp.sources import SaObserver
-from tests.values import policy, sa
+from tests.values import entry, policy, sa
 
 
 class Scripted:
@@ -17,10 +17,12 @@ class Scripted:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.started = asyncio.Event()
         self.cancelled = False
 
     async def run(self, observer: SaObserver) -> None:
         assert isinstance(observer, Controller)
+        self.started.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -48,8 +50,14 @@ class Recorder:
     def status(self) -> SinkStatus:
         return SinkStatus(self.name, ready=True, confirmed=0, pending=0, refused=0)
 
+    def retry(self) -> None:
+        self.told.append("retry")
+
     async def run(self) -> None:
         await self.end.wait()
+
+    async def finish(self) -> None:
+        self.told.append("finish")
 
 
 def build(*names: str) -> tuple[Controller, Recorder]:
@@ -97,9 +105,48 @@ async def test_a_sink_that_ends_ends_the_controller_and_its_sources() -> None:
     source = Scripted("vici")
     controller = Controller(policy(), [source])
     sink = Recorder()
-    controller.add_sink(sink)
     async with asyncio.timeout(10):
         async with asyncio.TaskGroup() as group:
-            group.create_task(controller.run())
+            group.create_task(controller.run(controller.drain(sink)))
+            await source.started.wait()
             sink.end.set()
     assert source.cancelled
+    assert not controller.has_sink("recorder")
+
+
+def test_a_sink_that_comes_late_is_told_all_there_is() -> None:
+    controller, _ = build("vici")
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16")])
+    late = Recorder()
+    controller.add_sink(late)
+    assert late.told == [{"10.1.0.0/16", "10.2.0.0/16"}, "allow withdraw"]
+    assert controller.sinks == [late], "it takes the place of the one of the same name"
+
+
+async def test_a_sink_whose_other_side_is_gone_is_seen_and_told_nothing_more() -> None:
+    controller, sink = build("vici")
+    sink.end.set()
+    await controller.drain(sink)
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16")])
+    await controller.finish()
+    assert (controller.sinks, sink.told) == ([sink], [])
+
+
+def test_e4_another_policy_is_one_change_of_what_differs() -> None:
+    tagged = policy(entry(10, connection="branch1", tag=100), entry(20, connection="branch2", tag=200))
+    controller = Controller(tagged, [Scripted("vici")])
+    sink = Recorder()
+    controller.add_sink(sink)
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16", connection="branch2")])
+    sink.told.clear()
+    controller.take_policy(policy(entry(10, connection="branch1", tag=100), entry(20, connection="branch2", tag=201)))
+    assert sink.told == [{"10.2.0.0/16"}, "retry"]
+    controller.take_policy(policy(entry(10, connection="branch1", tag=100)))
+    assert sink.told[2:] == [{"10.2.0.0/16"}, "retry"]
+    assert len(controller.rib) == 1
+
+
+async def test_every_sink_is_told_of_the_end() -> None:
+    controller, sink = build("vici")
+    await controller.finish()
+    assert sink.told == ["finish"]

@@ -13,21 +13,32 @@ import sys
 
 from rri_bgp.errors import EnvironmentProblem
 
-__all__ = ["open_stdio"]
+__all__ = ["Streams", "check_stdio", "is_stream", "open_stdio"]
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def open_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Reader and writer on the pipes to ExaBGP.
+def check_stdio() -> None:
+    """Whether stdin and stdout lead to ExaBGP.
 
     Raises:
-        EnvironmentProblem: stdin or stdout is no pipe and no socket: ExaBGP did not start this process.
+        EnvironmentProblem: one is no pipe and no socket: ExaBGP did not start this process.
     """
     for name, descriptor in (("stdin", 0), ("stdout", 1)):
-        if not _is_stream(descriptor):
+        if not is_stream(descriptor):
             raise EnvironmentProblem(
                 f"{name} is no pipe: this verb speaks ExaBGP's process API and is started by ExaBGP",
                 hint="name it in exabgp.conf, `process rri { run ...; encoder json; }`, and run `exabgp exabgp.conf`",
             )
+
+
+async def open_stdio() -> Streams:
+    """Reader and writer on the pipes to ExaBGP.
+
+    Raises:
+        EnvironmentProblem: there are none (see ``check_stdio``).
+    """
+    check_stdio()
     sys.stdout.flush()
     # Descriptors of our own: 0 and 1 are other people's habit to use.
     commands, answers = os.dup(1), os.dup(0)
@@ -41,7 +52,8 @@ async def open_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
-def _is_stream(descriptor: int) -> bool:
+def is_stream(descriptor: int) -> bool:
+    """Whether a file descriptor is a pipe or a socket."""
     try:
         mode = os.fstat(descriptor).st_mode
     except OSError:
