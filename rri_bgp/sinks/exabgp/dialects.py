@@ -64,14 +64,16 @@ def _read_text(lines: Iterable[str]) -> tuple[NeighborFamilies, ...]:
 
 def _read_block(block: list[list[str]]) -> NeighborFamilies:
     facts = {words[0]: words[1] for words in block if len(words) == 2}
-    is_up = facts.get("state") == "established"
+    state = facts.get("state", "unknown").lower()
+    is_up = state == "established"
     # A family's line is `ipv4 unicast:  local  remote  add-path`; the remote's word is n/a until the session is up.
     families = (words for words in block if len(words) >= 4 and words[1].endswith(":"))
     ours = frozenset(
         f"{words[0]} {words[1].rstrip(':')}" for words in families if words[2] == "enabled" and words[3] != "disabled"
     )
-    state = NeighborState(facts.get("local", ""), facts["Neighbor"], "up" if is_up else facts.get("state", "unknown"))
-    return NeighborFamilies(state, ours)
+    graceful = any(words[:2] == ["graceful-restart:", "enabled"] for words in block)
+    neighbor = NeighborState(facts.get("local", ""), facts["Neighbor"], "up" if is_up else state)
+    return NeighborFamilies(neighbor, ours, graceful)
 
 
 EXABGP4 = Dialect("4.2", "show neighbor extensive", None, _read_text)
