@@ -13,7 +13,7 @@ from typing import Protocol
 
 from rri_bgp.model import Path, Prefix
 
-__all__ = ["Desired", "NeighborState", "RouteState", "Sink", "SinkRoute", "SinkStatus"]
+__all__ = ["Desired", "Feeder", "NeighborState", "RouteState", "Sink", "SinkRoute", "SinkStatus"]
 
 Desired = Callable[[Prefix], Path | None]
 """What should be announced for a prefix now, None for nothing."""
@@ -88,3 +88,13 @@ class Sink(Protocol):
 
     async def finish(self) -> None:
         """The controller is told to end, ``run`` still runs: leaves the routes or withdraws them, as settings say."""
+
+
+class Feeder(Protocol):
+    """Who feeds sinks that come and go: the controller."""
+
+    def has_sink(self, name: str) -> bool:
+        """Whether a sink of that name is fed."""
+
+    async def drain(self, sink: Sink) -> None:
+        """Feeds a sink until its other side is gone, or cancelled."""

@@ -13,9 +13,9 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from rri_bgp.controller import Controller
 from rri_bgp.errors import RriError
 from rri_bgp.policy.config import ExabgpSettings
+from rri_bgp.sinks import Desired, Feeder
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from rri_bgp.sockets import listening
 
@@ -28,7 +28,7 @@ _PATIENCE = 10.0
 """Seconds for a relay to say who it is."""
 
 
-async def accept_exabgps(controller: Controller, path: Path, settings: ExabgpSettings) -> None:
+async def accept_exabgps(feeder: Feeder, desired: Desired, path: Path, settings: ExabgpSettings) -> None:
     """Accepts relays at ``path`` until cancelled.
 
     Raises:
@@ -39,7 +39,7 @@ async def accept_exabgps(controller: Controller, path: Path, settings: ExabgpSet
     async def attached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.add(writer)
         try:
-            await _attach(controller, reader, writer, settings)
+            await _attach(feeder, desired, reader, writer, settings)
         except (OSError, RriError) as error:
             log.error("an ExaBGP is not attached: %s", error.line if isinstance(error, RriError) else error)
         finally:
@@ -60,7 +60,11 @@ def _hang_up(writers: set[asyncio.StreamWriter]) -> None:
 
 
 async def _attach(
-    controller: Controller, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: ExabgpSettings
+    feeder: Feeder,
+    desired: Desired,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    settings: ExabgpSettings,
 ) -> None:
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -71,9 +75,9 @@ async def _attach(
         log.warning("somebody connected to the socket for ExaBGPs and did not say `attach NAME`")
         return
     name = hello[1].decode()
-    if controller.has_sink(name):
+    if feeder.has_sink(name):
         log.error("an ExaBGP named %s is attached already; `rri-bgp attach --name` gives another one", name)
         return
     log.info("ExaBGP %s is attached", name)
-    await controller.drain(ExabgpSink(controller.rib.path, reader, writer, settings, name=name))
+    await feeder.drain(ExabgpSink(desired, reader, writer, settings, name=name))
     log.info("ExaBGP %s is gone; its routes stay until it is back", name)
