@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
 TOPOLOGY = ROOT / "lab" / "basic" / "basic.clab.yml"
 PREFIX = "clab-rri-"
-LOGS = ("/var/log/charon.log", "/var/log/exabgp/exabgp.log", "/tmp/frr.log")  # noqa: S108  # in a node, not here
+LOGS = ("/var/log/charon.log", "/var/log/exabgp/*.log", "/tmp/frr.log")  # noqa: S108  # in a node, not here
 
 T = TypeVar("T")
 
@@ -73,9 +73,10 @@ def wait_until(condition: Callable[[], T], what: str, deadline: float = 20.0, in
 
 
 class Lab:
-    """The deployed topology ``lab/basic``."""
+    """The deployed topology ``lab/basic``. ``hub`` is the folder of the hub's files: ``hub`` or ``hub-service``."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: str = "hub") -> None:
+        self.hub = hub
         self.esp = Esp.KERNEL
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -135,10 +136,10 @@ class Lab:
         """
         return _run(["docker", "exec", self.container(node), *argv], timeout=timeout)
 
-    def try_exec(self, node: str, *argv: str) -> tuple[int, str]:
+    def try_exec(self, node: str, *argv: str, timeout: float = 60) -> tuple[int, str]:
         """The same where failing is an answer: exit code and all that was printed."""
         command = ["docker", "exec", self.container(node), *argv]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
         return done.returncode, done.stdout + done.stderr
 
     def rri(self, *arguments: str, node: str = "hub") -> tuple[int, str]:
@@ -232,6 +233,7 @@ class Lab:
             "CLAB_LABDIR_BASE": str(STATE),
             "RRI_LAB_IMAGE": _image(),
             "RRI_LAB_ESP": self.esp.snippet,
+            "RRI_LAB_HUB": self.hub,
         }
         return _run([program, verb, "--topo", str(TOPOLOGY), *options], timeout=300, environment=environment)
 

@@ -21,6 +21,8 @@ __all__ = ["FibTap", "Tap", "UpdateTap"]
 
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module has no name for it
+SO_RCVBUFFORCE = 33  # the same
+FIB_BUFFER = 64 * 1024 * 1024  # bytes; a table of 10,000 routes comes and goes in one burst
 BGP_PORT = 179
 BGP_UPDATE = 2  # RFC 4271 §4.1
 BGP_MARKER = b"\xff" * 16
@@ -67,6 +69,11 @@ class Tap:
         with self._news:
             return sum(at >= since for at, _ in self._seen)
 
+    def seen(self, since: int) -> list[tuple[int, str]]:
+        """What was seen after ``since`` (ns), with its time (ns), in order."""
+        with self._news:
+            return [(at, what) for at, what in self._seen if at >= since]
+
     def _run(self) -> None:
         while not self._stop.is_set():
             if select.select([self._socket], [], [], 0.1)[0]:
@@ -91,6 +98,7 @@ class FibTap(Tap):
 
     def __init__(self, pid: int) -> None:
         sock = netns.create_socket(f"/proc/{pid}/ns/net", socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, FIB_BUFFER)
         sock.bind((0, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE))
         super().__init__(sock, _read_routes)
 

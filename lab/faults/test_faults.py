@@ -1,0 +1,54 @@
+"""The fault matrix: after each fault upstream is exact, and what dies on the hub's side of BGP loses no route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab.faults.gaps import gaps
+from lab.faults.report import Outcome, write
+from lab.faults.world import BULK, LOADS, SIGNALS, TARGETS, World
+from lab.harness import ROOT, Lab
+from lab.taps import FibTap
+
+SILENT = ("controller", "relay")
+"""Whatever happens to these, no route that has an owner is lost."""
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """The lab, deployed once."""
+    World.prepare()
+    with Lab("hub-service").deployed() as lab:
+        yield World(lab)
+
+
+@pytest.fixture(scope="session")
+def outcomes(world: World) -> Iterator[list[Outcome]]:
+    """All outcomes; written down at the end."""
+    found: list[Outcome] = []
+    yield found
+    write(ROOT / "docs" / "results" / "faults.md", found, world.lab.esp.value, BULK)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_fault(world: World, outcomes: list[Outcome], target: str, signal: str, load: str) -> None:
+    world.rest()
+    before = world.wanted()
+    with FibTap(world.lab.pid("upstream")) as fib:
+        start = time.time_ns()
+        with world.load(load):
+            world.inject(target, signal)
+        world.settle()
+        end = time.time_ns()
+        missing = gaps(fib.seen(start), before & world.wanted(), end)
+    outcome = Outcome(target, signal, load, len(missing), max(missing.values(), default=0.0), (end - start) / 1e9)
+    outcomes.append(outcome)
+    print(outcome)
+    if target in SILENT:
+        assert missing == {}
