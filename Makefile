@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
+.PHONY: help demo test faults unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ demo:  ## Set up what is missing, then show the main scenario in the container l
 
 test:  ## Set up what is missing, then every test: unit, property, integration, lab
 	@lab/with-lab $(PYTEST) tests
+
+faults:  ## Every fault on every part under every load, in the lab; writes docs/results/faults.md (half an hour)
+	@lab/with-lab $(PYTEST) -s lab/faults
 
 unit: .venv/stamp  ## The tests that need no root and no docker
 	@$(PYTEST) -m 'not lab' tests

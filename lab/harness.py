@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -114,6 +115,12 @@ class Lab:
     def pid(self, node: str) -> int:
         """The process id, on this machine, of a node's first process."""
         return int(_run(["docker", "inspect", "--format", "{{.State.Pid}}", self.container(node)]))
+
+    def host_pid(self, node: str, pattern: str) -> int:
+        """The process id, on this machine, of the one process of a node whose command line fits the pattern."""
+        listing = _run(["docker", "top", self.container(node), "-eo", "pid,args"]).splitlines()[1:]
+        (found,) = (int(pid) for pid, args in (line.split(None, 1) for line in listing) if re.search(pattern, args))
+        return found
 
     def logs(self, node: str) -> str:
         """What the daemons of a node have logged."""

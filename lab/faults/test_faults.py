@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from lab.faults.gaps import gaps
-from lab.faults.report import Outcome, write
-from lab.faults.world import BULK, LOADS, SIGNALS, TARGETS, World
-from lab.harness import ROOT, Lab
+from lab.faults.report import Outcome
+from lab.faults.world import LOADS, SIGNALS, TARGETS, World
 from lab.taps import FibTap
 
 SILENT = ("controller", "relay")
 """Whatever happens to these, no route that has an owner is lost."""
-
-
-@pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    """The lab, deployed once."""
-    World.prepare()
-    with Lab("hub-service").deployed() as lab:
-        yield World(lab)
-
-
-@pytest.fixture(scope="session")
-def outcomes(world: World) -> Iterator[list[Outcome]]:
-    """All outcomes; written down at the end."""
-    found: list[Outcome] = []
-    yield found
-    write(ROOT / "docs" / "results" / "faults.md", found, world.lab.esp.value, BULK)
 
 
 @pytest.mark.timeout(600)
