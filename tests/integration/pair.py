@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from rri_bgp.model import Path, Prefix
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 
-__all__ = ["DEADLINE", "Pair", "Wanted", "pair", "sinking"]
+__all__ = ["DEADLINE", "Pair", "Speaker", "Wanted", "pair", "sinking", "upstream"]
 
 DEADLINE = 60.0
 """Seconds that any one condition may take; the machines are shared."""
@@ -37,6 +38,10 @@ class Pair:
     helpers: asyncio.Queue[Streams]
     upstream: Upstream = field(default_factory=Upstream)
     history: list[Change] = field(default_factory=list)
+    ends: list[tuple[str, int]] = field(default_factory=list)
+    """The End-of-RIBs that came: the family, and how many routes there were then."""
+    states: list[bool] = field(default_factory=list)
+    """Whether the session was up, after each message that said so."""
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def helper(self) -> Streams:
@@ -54,8 +59,54 @@ class Pair:
         """Follows the listener."""
         while line := await reader.readline():
             self.history.extend(self.upstream.feed(line.decode()))
+            if json.loads(line).get("type") == "state":
+                self.states.append(self.upstream.is_up)
+            if (family := _end_of_rib(line)) is not None:
+                self.ends.append((family, len(self.upstream.routes)))
             async with self._news:
                 self._news.notify_all()
+
+
+def _end_of_rib(line: bytes) -> str | None:
+    """Its family, where the message is one (ExaBGP 5.0)."""
+    end = json.loads(line).get("neighbor", {}).get("message", {}).get("eor")
+    return None if end is None else f"{end['afi']} {end['safi']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker(Daemon):
+    """The speaker with more in its configuration: ``more`` lines in each neighbour's section, more ``others``."""
+
+    more: str = ""
+    others: tuple[str, ...] = ()
+
+    def config(self) -> str:
+        """The text of its configuration file."""
+        process, found, section = Daemon.config(self).partition("neighbor ")
+        text = section.replace("    family {", f"    {self.more}\n    family {{")
+        return process + "".join(
+            found + peer + text.removeprefix(self.peer) for peer in (self.peer, *self.others) if peer
+        )
+
+
+@contextlib.asynccontextmanager
+async def upstream(
+    folder: FilePath, port: int, *, name: str = "listener", local: str = LISTENER
+) -> AsyncIterator[Pair]:
+    """A listener alone; the speaker is somebody else's."""
+    helper = (sys.executable, "-m", "rri_bgp.demo.listener", str(folder / f"{name}.sock"))
+    api = ("neighbor-changes;", "receive { parsed; update; }")
+    daemon = Daemon(name, local, SPEAKER, port, helper, listen=True, api=api)
+    async with (
+        accepting(folder / f"{name}.sock") as listeners,
+        running(daemon, folder),
+        asyncio.TaskGroup() as group,
+    ):
+        this = Pair(folder, asyncio.Queue())
+        reader, _writer = await asyncio.wait_for(listeners.get(), DEADLINE)
+        following = group.create_task(this.read_upstream(reader))
+        yield this
+        following.cancel()
 
 
 @contextlib.asynccontextmanager

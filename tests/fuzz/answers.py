@@ -1,0 +1,141 @@
+"""Any number of inputs for the reader of ExaBGP's words: ``python -m tests.fuzz.answers COUNT [SEED]``.
+
+What holds for every input is in ``check``. An input that breaks it is printed and ends the run with exit code 1.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterator
+
+from rri_bgp.sinks.exabgp import answers
+from rri_bgp.sinks.exabgp.dialects import EXABGP4, EXABGP5
+
+__all__ = ["REAL", "check", "inputs", "main"]
+
+REAL: tuple[bytes, ...] = (
+    b"done",
+    b"error",
+    b"shutdown 12 11",
+    b"exabgp 5.0.15",
+    b"exabgp 4.2.25",
+    b"Peer            AS        up/down state       |     #sent     #recvd",
+    b"127.0.0.2       65000     0:00:03 established           3          2",
+    (
+        b"neighbor 127.0.0.2 local-ip 127.0.0.1 local-as 65000 peer-as 65000 router-id 127.0.0.1 "
+        b"family-allowed in-open ipv4 unicast 10.1.0.0/24 next-hop 198.51.100.1 med 7 "
+        b"local-preference 200 community [ 65000:1 no-export ] "
+        b"large-community [ 65000:1:4294967295 ]"
+    ),
+    (
+        b"neighbor 2001:db8::2 local-ip 2001:db8::1 ipv6 unicast 2001:db8:1::/48 next-hop 2001:db8:100::1 "
+        b"community [ 65000:1 blackhole nopeer ]"
+    ),
+    (
+        b'{ "exabgp": "5.0.0", "time": 1700000000.1, "host" : "hub", "pid" : 12, "ppid" : 11, "counter": 3, "type": '
+        b'"state", "neighbor": { "address": { "local": "127.0.0.1", "peer": "127.0.0.2" }, "asn": { "local": 65000, '
+        b'"peer": 65000 }, "router-id": "127.0.0.1", "state": "down", "reason": "peer reset [ \\u001b[31m ]"} }'
+    ),
+    b'{ "exabgp": "5.0.0", "type": "notification", "notification": "shutdown"}',
+    b'{ "exabgp": "5.0.0", "type": "update", "neighbor": { "message": { "update": { } } } }',
+    (
+        b'[{"state": "down", "duration": 3, "fsm": "ESTABLISHED", "local": {"address": "127.0.0.1", "families": '
+        b'{"ipv4 unicast": true}, "capabilities": {"graceful-restart": 60}}, "peer": {"address": "127.0.0.2"}, '
+        b'"families": ["ipv4 unicast", "ipv6 unicast"]}]'
+    ),
+    b"Neighbor 127.0.0.2",
+    b"   local                      127.0.0.1",
+    b"   state                    ESTABLISHED",
+    b"   graceful-restart:           disabled             n/a",
+    b"   ipv4 unicast:                enabled         enabled        disabled",
+    b"",
+)
+"""Lines as ExaBGP 5.0.15 and 4.2.25 write them."""
+
+_ALPHABET = b' \t\r\x00\x7f\xff"{}[]:,./\\-+_0123456789abcdefETud\xc3\xa9'
+_BURSTS = (b"9" * 5000, b"[" * 3000, b'{"a":' * 2000, b"\\u0000" * 50, b"1e999", b"\\ud800", b"NaN", b"-" * 300)
+
+
+def inputs(seed: int) -> Iterator[bytes]:
+    """Without end: random bytes, real lines with a few bytes changed, and halves of two real lines."""
+    dice = random.Random(seed)  # noqa: S311  # nobody's secret
+    while True:
+        kind = dice.random()
+        if kind < 0.2:
+            yield dice.randbytes(dice.randrange(200))
+        elif kind < 0.7:
+            yield _mutated(dice, dice.choice(REAL))
+        else:
+            one, other = dice.choice(REAL), dice.choice(REAL)
+            yield one[: dice.randrange(len(one) + 1)] + other[dice.randrange(len(other) + 1) :]
+
+
+def _mutated(dice: random.Random, line: bytes) -> bytes:
+    found = bytearray(line)
+    for _ in range(dice.randrange(1, 5)):
+        at = dice.randrange(len(found) + 1)
+        match dice.randrange(4):
+            case 0:
+                found[at : at + 1] = bytes((dice.choice(_ALPHABET),))
+            case 1:
+                del found[at : at + dice.randrange(1, 8)]
+            case 2:
+                found[at:at] = bytes((dice.choice(_ALPHABET),))
+            case _:
+                end = min(at + dice.randrange(1, 12), len(found))
+                found[at:at] = dice.choice(_BURSTS) if dice.random() < 0.02 else found[at:end]
+    return bytes(found)
+
+
+def check(lines: answers.Lines, data: bytes) -> int:
+    """Feeds an input and a newline; returns how many lines came. Raises where something is not as it must be."""
+    count = 0
+    for line in lines.feed(data + b"\n"):
+        count += 1
+        assert "\n" not in line
+        _check_answer(answers.parse(line))
+        route = answers.held_route(line)
+        if route is not None:
+            assert str(route.prefix.length).isdecimal()
+            assert route.path is None or hash(route.path) == hash(route.path)
+        found = answers.version(line)
+        assert found is None or (len(found) == 3 and all(0 <= part <= 9999 for part in found))
+        for dialect in (EXABGP4, EXABGP5):
+            for one in dialect.read_neighbors([line]):
+                assert one.neighbor.peer.isprintable()
+                assert one.neighbor.state.isprintable()
+    return count
+
+
+def _check_answer(answer: answers.Answer) -> None:
+    if isinstance(answer, answers.NeighborEvent):
+        for text in (answer.neighbor.local, answer.neighbor.peer, answer.neighbor.state, answer.neighbor.reason):
+            assert text.isprintable()
+            assert len(text) <= 200
+
+
+def main(arguments: list[str]) -> int:
+    """Runs COUNT inputs; the exit code."""
+    count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
+    lines, start, before = answers.Lines(), time.monotonic(), _memory()
+    for number, data in zip(range(count), inputs(seed), strict=False):
+        try:
+            check(lines, data)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
+            sys.stdout.write(f"input {number} of seed {seed}: {data!r}\n{type(error).__name__}: {error}\n")
+            return 1
+    took = time.monotonic() - start
+    grown = (_memory() - before) / 1024
+    sys.stdout.write(f"{count} inputs in {took:.1f} s, {count / took:.0f} a second; {grown:.1f} MiB more at most\n")
+    return 0
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
