@@ -16,6 +16,7 @@ from ipaddress import ip_address
 
 from rri_bgp.model import Attributes, Path, Prefix
 from rri_bgp.sinks import NeighborState
+from rri_bgp.text import plain
 
 __all__ = [
     "Answer",
@@ -143,13 +144,8 @@ def _parse_event(text: str) -> Answer:
 
 def _neighbor(local: object, peer: object, state: object, reason: object) -> NeighborState | None:
     if isinstance(local, str) and isinstance(peer, str) and isinstance(state, str) and isinstance(reason, str):
-        return NeighborState(_plain(local), _plain(peer), _plain(state), _plain(reason))
+        return NeighborState(plain(local), plain(peer), plain(state), plain(reason))
     return None
-
-
-def _plain(text: str) -> str:
-    """Without control characters, and short: it is printed to a terminal and a log."""
-    return "".join(character if character.isprintable() else "?" for character in text[:200])
 
 
 def _json(text: str) -> object:

@@ -40,10 +40,14 @@ _FAMILY = {4: "ipv4 unicast", 6: "ipv6 unicast"}
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A line to ask, and who takes the lines of its answer; ``begins`` tells the line that nothing else would print."""
+    """A line to ask, and who takes its answer; ``begins`` tells the line that nothing else would print.
+
+    ``take`` is given each line as it comes (a table may be long), ``answered`` is called after the last.
+    """
 
     line: str
-    take: Callable[[list[str]], None]
+    take: Callable[[str], None]
+    answered: Callable[[], None]
     begins: Callable[[str], bool] | None = None
 
 
@@ -66,9 +70,12 @@ class ExabgpSink:
         self._name = name
         self._dialogue = Dialogue()
         self._dialect = EXABGP5
-        self._questions = deque([_Question(OPENING, self._take_version, _is_version)])
+        self._questions = deque([_Question(OPENING, self._take_version, self._check_version, _is_version)])
         self._asked: _Question | None = None
-        self._output: list[str] = []
+        self._version: tuple[int, int, int] | None = None
+        self._neighbor_lines: list[str] = []
+        self._routes: dict[Prefix, dict[str, Path | None]] = {}
+        """What ExaBGP holds for whom, while it tells."""
         self._is_open = self._is_ready = self._may_withdraw = False
         self._neighbors: dict[str, NeighborFamilies] = {}
         self._waiting_for_rib: dict[str, NeighborFamilies] = {}
@@ -171,13 +178,13 @@ class ExabgpSink:
     def _step(self, heard: Heard, text: str = "") -> None:
         effect = self._dialogue.step(heard)
         match effect:
-            case Effect.TAKE:
-                self._output.append(text)
+            case Effect.TAKE if self._asked is not None:
+                self._asked.take(text)
                 return
             case Effect.STRAY:
                 self._counters["lines ignored" if text else "answers to nothing"] += 1
                 return
-            case Effect.NOTHING:
+            case Effect.NOTHING | Effect.TAKE:
                 return
             case Effect.DONE:
                 self._done(self._queue.done())
@@ -204,10 +211,9 @@ class ExabgpSink:
             log.error("%s refused to %s %s; its log says why", self._name, command.verb.value, command.prefixes[0])
 
     def _answered(self) -> None:
-        asked, output = self._asked, self._output
-        self._asked, self._output = None, []
+        asked, self._asked = self._asked, None
         if asked is not None:
-            asked.take(output)
+            asked.answered()
 
     # -- to ExaBGP ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +256,7 @@ class ExabgpSink:
         self._counters["answers late"] += 1
         log.warning("%s has not answered for %g s; waiting", self._name, self._silence())
         if effect is Effect.PROBE:
-            self._asked = _Question(PROBE, _nothing, lambda line: line.startswith(PROBE_BEGINS))
+            self._asked = _Question(PROBE, _ignore, _nothing, lambda line: line.startswith(PROBE_BEGINS))
             self._send(PROBE)
         else:
             self._start_timer()
@@ -260,24 +266,28 @@ class ExabgpSink:
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
-    def _take_version(self, lines: list[str]) -> None:
-        version = next(filter(None, map(answers.version, lines)), None)
-        if version is None:
+    def _take_version(self, line: str) -> None:
+        self._version = self._version or answers.version(line)
+
+    def _check_version(self) -> None:
+        if self._version is None:
             raise EnvironmentProblem(f"this is no ExaBGP that says its version; {ALLOWED} is needed")
-        self._dialect = dialect_of(version)
-        self._questions.extend((self._neighbors_question(), _Question(SHOW_ROUTES, self._take_routes)))
+        self._dialect = dialect_of(self._version)
+        self._questions.extend((self._neighbors_question(), self._routes_question()))
 
     def _neighbors_question(self) -> _Question:
-        return _Question(self._dialect.show_neighbors, self._take_neighbors, self._dialect.begins)
+        dialect, take = self._dialect, self._neighbor_lines.append
+        return _Question(dialect.show_neighbors, take, self._take_neighbors, dialect.begins)
 
-    def _take_neighbors(self, lines: list[str]) -> None:
-        found = {one.neighbor.peer: one for one in self._dialect.read_neighbors(lines)}
+    def _take_neighbors(self) -> None:
+        found = {one.neighbor.peer: one for one in self._dialect.read_neighbors(self._neighbor_lines)}
+        self._neighbor_lines.clear()
         come = found.keys() - self._neighbors.keys()
         self._neighbors = {peer: self._with_reason(one) for peer, one in found.items()}
         if self._is_ready and come:
             # ExaBGP was reloaded with a neighbour more: it has none of the routes that the others were given.
             log.info("%s has a new neighbor: %s", self._name, ", ".join(sorted(come)))
-            self._questions.append(_Question(SHOW_ROUTES, self._take_routes))
+            self._questions.append(self._routes_question())
         if not self._is_ready:
             self._waiting_for_rib.update((peer, one) for peer, one in found.items() if _waits_for_rib(one))
         for peer in self._waiting_for_rib.keys() & found.keys():
@@ -289,12 +299,18 @@ class ExabgpSink:
             return one
         return NeighborFamilies(known.neighbor, one.families, one.graceful)
 
-    def _take_routes(self, lines: list[str]) -> None:
-        """What ExaBGP holds. A path that not every neighbour of the family has is announced to all once more."""
-        paths: dict[Prefix, dict[str, Path | None]] = {}
-        for route in filter(None, map(answers.held_route, lines)):
-            paths.setdefault(route.prefix, {})[route.peer] = route.path
-        self._queue.adopt({prefix: self._common_path(prefix, held) for prefix, held in paths.items()})
+    def _routes_question(self) -> _Question:
+        return _Question(SHOW_ROUTES, self._take_route, self._adopt)
+
+    def _take_route(self, line: str) -> None:
+        route = answers.held_route(line)
+        if route is not None:
+            self._routes.setdefault(route.prefix, {})[route.peer] = route.path
+
+    def _adopt(self) -> None:
+        """What ExaBGP holds is known. A path that not every neighbour of the family has goes to all once more."""
+        self._queue.adopt({prefix: self._common_path(prefix, held) for prefix, held in self._routes.items()})
+        self._routes.clear()
         self._is_ready = True
 
     def _common_path(self, prefix: Prefix, held: dict[str, Path | None]) -> Path | None:
@@ -329,7 +345,7 @@ class ExabgpSink:
         """The table is out. A neighbour with graceful restart keeps what it had before until it hears of that."""
         peer, one = self._waiting_for_rib.popitem()
         families = sorted(one.families & set(_FAMILY.values())) if one.graceful else []
-        self._questions.extend(_Question(end_of_rib(peer, family), _nothing) for family in families)
+        self._questions.extend(_Question(end_of_rib(peer, family), _ignore, _nothing) for family in families)
         self._pump()
 
     def _details(self) -> Iterator[str]:
@@ -351,5 +367,9 @@ def _waits_for_rib(one: NeighborFamilies) -> bool:
     return one.neighbor.state == "up"
 
 
-def _nothing(_lines: list[str]) -> None:
+def _ignore(_line: str) -> None:
     """Nobody wants to know."""
+
+
+def _nothing() -> None:
+    """Nothing follows."""

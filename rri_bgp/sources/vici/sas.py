@@ -15,6 +15,7 @@ from rri_bgp.errors import ViciError
 from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources.vici.selectors import parse_selector
 from rri_bgp.sources.vici.wire import Message
+from rri_bgp.text import plain
 
 __all__ = ["EVENTS", "Hint", "IkeSa", "read_event", "read_sas"]
 
@@ -24,8 +25,6 @@ EVENTS = ("ike-updown", "child-updown", "ike-update", "child-rekey", "ike-rekey"
 _CARRIES_TRAFFIC = frozenset(("INSTALLED", "UPDATING", "REKEYING", "REKEYED"))
 _UNNAMED = "(unnamed)"
 """An IKE SA that is still connecting and has no configuration yet; it cannot have children."""
-
-_TEXT_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +73,20 @@ def _read_ike(source: str, connection: str, ike: Message) -> IkeSa:
                 continue
             children.append(_read_child(SaKey(source, uniqueid), connection, ike_id, ike, child, problems))
         except (ViciError, ValueError) as error:
-            problems.append(f"child {_plain(name)} of {_plain(connection)}: {error}")
+            problems.append(f"child {plain(name)} of {plain(connection)}: {error}")
     return IkeSa(ike_id, tuple(children), frozenset(down), tuple(problems))
 
 
 def _read_child(key: SaKey, connection: str, ike_id: int, ike: Message, child: Message, problems: list[str]) -> SaPair:
     return SaPair(
         key=key,
-        connection=_plain(connection),
-        child=_plain(_value(child, "name")),
+        connection=plain(connection),
+        child=plain(_value(child, "name")),
         peer=ipaddress.ip_address(_value(ike, "remote-host")),
         local=ipaddress.ip_address(_value(ike, "local-host")),
         remote_ts=_selectors(child, "remote-ts", problems),
         local_ts=_selectors(child, "local-ts", problems),
-        identity=_plain(next((text for name in _IDENTITIES if (text := _value(ike, name))), "")),
+        identity=plain(next((text for name in _IDENTITIES if (text := _value(ike, name))), "")),
         ike_id=ike_id,
         reqid=int(_value(child, "reqid") or 0),
         mode=_MODES.get(_value(child, "mode"), Mode.TRANSPORT),
@@ -108,7 +107,7 @@ def _selectors(child: Message, name: str, problems: list[str]) -> tuple[TrafficS
         try:
             selector = parse_selector(text) if isinstance(text, str) else None
         except ViciError as error:
-            problems.append(f"{name} of {_plain(_value(child, 'name'))}: {error}")
+            problems.append(f"{name} of {plain(_value(child, 'name'))}: {error}")
             continue
         if selector is not None:
             found.append(selector)
@@ -160,7 +159,7 @@ def _sections(section: Message, name: str) -> Iterator[tuple[str, Message]]:
 def _uniqueid(section: Message) -> int:
     text = _value(section, "uniqueid")
     if not (text.isascii() and text.isdigit() and len(text) <= _UNIQUEID_DIGITS):
-        raise ViciError(f"{_plain(text)!r} is no uniqueid")
+        raise ViciError(f"{plain(text)!r} is no uniqueid")
     return int(text)
 
 
@@ -171,8 +170,3 @@ _UNIQUEID_DIGITS = 10
 def _value(section: Message, name: str) -> str:
     found = section.get(name, "")
     return found if isinstance(found, str) else ""
-
-
-def _plain(text: str) -> str:
-    """Without control characters, and short: it goes to terminals and logs."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_TEXT_LIMIT])
