@@ -74,6 +74,9 @@ setup_venv() {
         touch .venv/stamp
         return
     fi
+    if ! have systemd-analyze && is_debian_root; then
+        apt_install systemd # the tests of the units in packaging/ ask it
+    fi
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         is_debian_root || { echo "$python cannot make virtual environments: install python3-venv" >&2; return 1; }

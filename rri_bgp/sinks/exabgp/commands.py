@@ -28,7 +28,18 @@ from functools import lru_cache
 from rri_bgp.errors import ExabgpError
 from rri_bgp.model import Attributes, Path, Prefix
 
-__all__ = ["MAX_NLRI", "OPENING", "PROBE", "PROBE_BEGINS", "SHOW_ROUTES", "Command", "Verb", "check", "end_of_rib"]
+__all__ = [
+    "MAX_NLRI",
+    "OPENING",
+    "OPENING_ANSWERS",
+    "PROBE",
+    "PROBE_BEGINS",
+    "SHOW_ROUTES",
+    "Command",
+    "Verb",
+    "check",
+    "end_of_rib",
+]
 
 MAX_NLRI = 49
 """ExaBGP works 50 steps a turn; a grouped command costs one a prefix and one to finish."""
@@ -36,6 +47,7 @@ MAX_NLRI = 49
 OPENING = "reset\nenable-ack\nversion"
 """Forget what an earlier life of ours queued (this has no answer), answer from now on, and who are you? ExaBGP runs the
 three at once, so only the answer after the version's own line is meant. 4.2 knows no ``enable-ack``, and needs none."""
+OPENING_ANSWERS = 2
 
 SHOW_ROUTES = "show adj-rib out extensive"
 

@@ -25,7 +25,16 @@ from rri_bgp.policy.config import ExabgpSettings, OnExit
 from rri_bgp.sinks import Desired, NeighborState, SinkRoute, SinkStatus
 from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.answers import Done, Error, NeighborEvent, NeighborFamilies, Other, Shutdown
-from rri_bgp.sinks.exabgp.commands import OPENING, PROBE, PROBE_BEGINS, SHOW_ROUTES, Command, Verb, end_of_rib
+from rri_bgp.sinks.exabgp.commands import (
+    OPENING,
+    OPENING_ANSWERS,
+    PROBE,
+    PROBE_BEGINS,
+    SHOW_ROUTES,
+    Command,
+    Verb,
+    end_of_rib,
+)
 from rri_bgp.sinks.exabgp.dialects import ALLOWED, EXABGP5, dialect_of
 from rri_bgp.sinks.exabgp.dialogue import Dialogue, Effect, Heard
 from rri_bgp.sinks.exabgp.queue import DrainingQueue
@@ -72,6 +81,7 @@ class ExabgpSink:
         self._dialect = EXABGP5
         self._questions = deque([_Question(OPENING, self._take_version, self._check_version, _is_version)])
         self._asked: _Question | None = None
+        self._unmeant_answers = OPENING_ANSWERS - 1
         self._version: tuple[int, int, int] | None = None
         self._neighbor_lines: list[str] = []
         self._routes: dict[Prefix, dict[str, Path | None]] = {}
@@ -182,7 +192,7 @@ class ExabgpSink:
                 self._asked.take(text)
                 return
             case Effect.STRAY:
-                self._counters["lines ignored" if text else "answers to nothing"] += 1
+                self._stray(text)
                 return
             case Effect.NOTHING | Effect.TAKE:
                 return
@@ -201,6 +211,12 @@ class ExabgpSink:
                 self._late(effect)
                 return
         self._pump()
+
+    def _stray(self, text: str) -> None:
+        if not text and self._unmeant_answers:
+            self._unmeant_answers -= 1
+        else:
+            self._counters["lines ignored" if text else "answers to nothing"] += 1
 
     def _done(self, command: Command) -> None:
         self._counters["announced" if command.verb is Verb.ANNOUNCE else "withdrawn"] += len(command.prefixes)
