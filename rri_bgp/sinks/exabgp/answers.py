@@ -188,7 +188,7 @@ def _held_path(text: str) -> Path | None:
     for word in text.split():
         if word in "[]":
             is_list = word == "["
-        elif is_list or (key and not found[key]):
+        elif key and (is_list or not found[key]):
             found[key].append(word)
         else:
             key = word

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rri_bgp.errors import EnvironmentProblem
 from rri_bgp.sinks import NeighborState
 from rri_bgp.sinks.exabgp.answers import NeighborFamilies, neighbors
+from rri_bgp.text import plain
 
 __all__ = ["ALLOWED", "EXABGP4", "EXABGP5", "OLDEST_5", "Dialect", "dialect_of"]
 
@@ -72,7 +73,7 @@ def _read_block(block: list[list[str]]) -> NeighborFamilies:
         f"{words[0]} {words[1].rstrip(':')}" for words in families if words[2] == "enabled" and words[3] != "disabled"
     )
     graceful = any(words[:2] == ["graceful-restart:", "enabled"] for words in block)
-    neighbor = NeighborState(facts.get("local", ""), facts["Neighbor"], "up" if is_up else state)
+    neighbor = NeighborState(plain(facts.get("local", "")), plain(facts["Neighbor"]), "up" if is_up else plain(state))
     return NeighborFamilies(neighbor, ours, graceful)
 
 

@@ -256,7 +256,7 @@ class ExabgpSink:
 
     def _send(self, line: str) -> None:
         self._drained.clear()
-        self._writer.write(line.encode("ascii") + b"\n")
+        self._writer.write(line.encode("ascii", "replace") + b"\n")
         self._start_timer()
 
     def _start_timer(self) -> None:
@@ -300,9 +300,11 @@ class ExabgpSink:
         self._neighbor_lines.clear()
         come = found.keys() - self._neighbors.keys()
         self._neighbors = {peer: self._with_reason(one) for peer, one in found.items()}
-        if self._is_ready and come:
-            # ExaBGP was reloaded with a neighbour more: it has none of the routes that the others were given.
-            log.info("%s has a new neighbor: %s", self._name, ", ".join(sorted(come)))
+        if self._is_ready:
+            if come:
+                log.info("%s has a new neighbor: %s", self._name, ", ".join(sorted(come)))
+            # A session came up. ExaBGP may have been reloaded before: a neighbour that is new, back, or has another
+            # name or family, has none of the routes that it was given earlier, and nothing tells of that.
             self._questions.append(self._routes_question())
         if not self._is_ready:
             self._waiting_for_rib.update((peer, one) for peer, one in found.items() if _waits_for_rib(one))
