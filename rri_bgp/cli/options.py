@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,19 +51,25 @@ def _plain(text: str) -> str:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> None:
-    """A table for people; lines are not cut where they go into a file or a pipe."""
-    from rich.console import Console  # noqa: PLC0415  # not needed for --json
+    """A table for people: cut to a terminal's width, and whole lines where it goes into a file or a pipe."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    if not cells:
+        click.echo(empty)
+    elif sys.stdout.isatty():
+        _print_on_terminal(columns, cells)
+    else:
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for row in (tuple(columns), *cells):
+            click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _print_on_terminal(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and not needed for --json
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         # Text and not str: brackets in a peer's identity are no markup.
-        table.add_row(*(Text(_plain(cell)) for cell in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 1_000_000
-    if table.row_count:
-        console.print(table)
-    else:
-        console.print(empty)
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
