@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from rri_bgp.errors import EnvironmentProblem
 
-__all__ = ["listening"]
+__all__ = ["hang_up", "listening"]
 
 _MODE = 0o660
 _BACKLOG = 32
@@ -103,3 +104,9 @@ def _remove_stale(path: Path) -> None:
         raise EnvironmentProblem(
             "another controller answers here", where=str(path), hint="stop it, or name another path"
         )
+
+
+def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection at once, whatever is unsent. ``abort`` alone fails on one that is closed already."""
+    if not writer.transport.is_closing() or writer.transport.get_write_buffer_size():
+        writer.transport.abort()

@@ -16,7 +16,7 @@ from rri_bgp.control.protocol import MAX_REQUEST, SCHEMA, encode, read_request
 from rri_bgp.control.views import answer
 from rri_bgp.controller import Controller
 from rri_bgp.errors import RriError, UsageError
-from rri_bgp.sockets import listening
+from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["serving"]
 
@@ -58,7 +58,7 @@ class _Server:
         """Ends all connections, whatever they wait for."""
         while self._writers:  # a few turns: nobody waits for anything but a connection
             for writer in self._writers:
-                writer.transport.abort()
+                hang_up(writer)
             await asyncio.sleep(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +74,7 @@ class _Server:
             log.debug("a client of the control socket went away: %r", error)
         finally:
             self._writers.discard(writer)
-            writer.transport.abort()
+            hang_up(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         header, end = encode({"schema": SCHEMA}), encode({"end": True})

@@ -17,7 +17,7 @@ from rri_bgp.errors import RriError
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import Desired, Feeder
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
-from rri_bgp.sockets import listening
+from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["HELLO", "accept_exabgps"]
 
@@ -44,7 +44,7 @@ async def accept_exabgps(feeder: Feeder, desired: Desired, path: Path, settings:
             log.error("an ExaBGP is not attached: %s", error.line if isinstance(error, RriError) else error)
         finally:
             writers.discard(writer)
-            writer.transport.abort()
+            hang_up(writer)
 
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listening(path))
@@ -56,7 +56,7 @@ async def accept_exabgps(feeder: Feeder, desired: Desired, path: Path, settings:
 
 def _hang_up(writers: set[asyncio.StreamWriter]) -> None:
     for writer in writers:
-        writer.transport.abort()
+        hang_up(writer)
 
 
 async def _attach(

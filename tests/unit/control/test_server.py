@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -223,8 +224,12 @@ async def test_explain_with_a_prefix_that_is_none_is_a_usage_error(path: Path, p
 
 async def test_5000_routes_arrive_complete_and_in_order(path: Path) -> None:
     controller, prefixes = many_routes(5000)
+    mishaps: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: mishaps.append(context))
     async with serving(controller, path):
         assert [item["prefix"] for item in await answers(path, Ask.ROUTES)] == prefixes
+    gc.collect()  # an exception that nobody asked for is told when its task goes
+    assert mishaps == []
 
 
 async def test_a_route_that_goes_while_it_is_answered_is_left_out(path: Path) -> None:
