@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test faults unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
+.PHONY: help demo test faults bench unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ test:  ## Set up what is missing, then every test: unit, property, integration, 
 
 faults:  ## Every fault on every part under every load, in the lab; writes docs/results/faults.md (half an hour)
 	@lab/with-lab $(PYTEST) -s lab/faults
+
+bench: .venv/stamp  ## Measure beside the peers, on a quiet machine; writes docs/results/bench.md (a quarter of an hour)
+	@$(BIN)/python -m bench --docs
 
 unit: .venv/stamp  ## The tests that need no root and no docker
 	@$(PYTEST) -m 'not lab' tests

@@ -69,7 +69,10 @@ class Prefix(NamedTuple):
         return address.version == self.version and self.network <= int(address) <= self.last
 
     def __str__(self) -> str:
-        return f"{_address(self.version, self.network)}/{self.length}"
+        version, number, length = self
+        if version == 4:  # not by way of an address object: every route that is announced is written here
+            return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/{length}"
+        return f"{_address(version, number)}/{length}"
 
 
 def _address(version: int, number: int) -> Address:
@@ -187,6 +190,14 @@ class Path:
 
     next_hop: Address
     attributes: Attributes = field(default_factory=Attributes)
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Worked out once: paths are few, and each is looked up for each of its prefixes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.next_hop, self.attributes)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Claim(NamedTuple):

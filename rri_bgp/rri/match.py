@@ -26,7 +26,8 @@ class Matcher:
 
     def rank(self, sa: SaPair) -> int | None:
         """The rank of the SA pair's entry, None where no entry fits."""
-        for rank in merge(self._by_peer.get(sa.peer, ()), self._dynamic):
+        static = self._by_peer.get(sa.peer)
+        for rank in merge(static, self._dynamic) if static else self._dynamic:
             if _names_fit(self._entries[rank], sa):
                 return rank
         return None

@@ -26,6 +26,7 @@ from typing import Any, TextIO
 from rri_bgp.errors import UsageError
 from rri_bgp.model import ANY_PORT, Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources import SaObserver
+from rri_bgp.sources.shared import shared
 
 __all__ = ["Moment", "Recorder", "check_header", "read"]
 
@@ -171,17 +172,17 @@ def _write_sa(sa: SaPair) -> dict[str, Any]:
 def _read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; checked here
     return SaPair(
         key=SaKey(source, int(found["uniqueid"])),
-        connection=str(found["connection"]),
-        child=str(found["child"]),
+        connection=shared(str(found["connection"])),
+        child=shared(str(found["child"])),
         peer=ipaddress.ip_address(found["peer"]),
-        local=ipaddress.ip_address(found["local"]),
+        local=shared(ipaddress.ip_address(found["local"])),
         remote_ts=tuple(_read_selector(selector) for selector in found["remote_ts"]),
-        local_ts=tuple(_read_selector(selector) for selector in found["local_ts"]),
+        local_ts=shared(tuple(_read_selector(selector) for selector in found["local_ts"])),
         identity=str(found["identity"]),
         ike_id=int(found["ike_id"]),
         reqid=int(found["reqid"]),
         mode=Mode(found["mode"]),
-        state=str(found["state"]),
+        state=shared(str(found["state"])),
     )
 
 

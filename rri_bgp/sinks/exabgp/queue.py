@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -71,7 +72,8 @@ class DrainingQueue:
         self._desired = desired
         self._held: dict[Prefix, Path | _Unknown] = {}
         self._places: dict[Prefix, _Group] = {}
-        self._lanes: tuple[dict[_Group, dict[Prefix, None]], ...] = ({}, {}, {})
+        self._lanes: tuple[dict[_Group, OrderedDict[Prefix, None]], ...] = ({}, {}, {})
+        """Ordered dictionaries, as they are emptied from the front: a plain one would skip what is gone each time."""
         self._unwanted: dict[Prefix, None] = {}
         """Held, wanted by nobody, and kept until withdraws are allowed."""
         self._refused: dict[Prefix, _Refused] = {}
@@ -254,7 +256,7 @@ class DrainingQueue:
         if place != group:
             self._leave(prefix)
             self._places[prefix] = group
-            self._lanes[lane].setdefault(group, {})[prefix] = None
+            self._lanes[lane].setdefault(group, OrderedDict())[prefix] = None
 
     def _leave(self, prefix: Prefix) -> None:
         group = self._places.pop(prefix, None)
@@ -264,7 +266,7 @@ class DrainingQueue:
             if not waiting:
                 del self._lanes[group.lane][group]
 
-    def _pick(self, waiting: dict[Prefix, None]) -> tuple[Prefix, ...]:
+    def _pick(self, waiting: OrderedDict[Prefix, None]) -> tuple[Prefix, ...]:
         """The first prefixes that may be in one command: suspects of one batch, or no suspects."""
         picked: list[Prefix] = []
         batch: int | None = None

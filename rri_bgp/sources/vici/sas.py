@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from rri_bgp.errors import ViciError
 from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
+from rri_bgp.sources.shared import shared
 from rri_bgp.sources.vici.selectors import parse_selector
 from rri_bgp.sources.vici.wire import Message
 from rri_bgp.text import plain
@@ -80,17 +81,17 @@ def _read_ike(source: str, connection: str, ike: Message) -> IkeSa:
 def _read_child(key: SaKey, connection: str, ike_id: int, ike: Message, child: Message, problems: list[str]) -> SaPair:
     return SaPair(
         key=key,
-        connection=plain(connection),
-        child=plain(_value(child, "name")),
+        connection=shared(plain(connection)),
+        child=shared(plain(_value(child, "name"))),
         peer=ipaddress.ip_address(_value(ike, "remote-host")),
-        local=ipaddress.ip_address(_value(ike, "local-host")),
+        local=shared(ipaddress.ip_address(_value(ike, "local-host"))),
         remote_ts=_selectors(child, "remote-ts", problems),
-        local_ts=_selectors(child, "local-ts", problems),
+        local_ts=shared(_selectors(child, "local-ts", problems)),
         identity=plain(next((text for name in _IDENTITIES if (text := _value(ike, name))), "")),
         ike_id=ike_id,
         reqid=int(_value(child, "reqid") or 0),
         mode=_MODES.get(_value(child, "mode"), Mode.TRANSPORT),
-        state=_value(child, "state"),
+        state=shared(_value(child, "state")),
     )
 
 
