@@ -17,7 +17,19 @@ from rri_bgp.model import Attributes, Path, Prefix, SaKey, SaPair, TrafficSelect
 from rri_bgp.sinks.exabgp.commands import MAX_NLRI, Command, Verb
 from rri_bgp.sources.recording import Recorder
 
-__all__ = ["PATH", "SOURCE", "Step", "grouped", "prefix_of", "recording", "sa", "script", "single", "write_policy"]
+__all__ = [
+    "PATH",
+    "SOURCE",
+    "Step",
+    "grouped",
+    "prefix_of",
+    "recording",
+    "sa",
+    "script",
+    "single",
+    "uniqueid",
+    "write_policy",
+]
 
 SOURCE = "replay"
 PATH = Path(ipaddress.IPv4Address("198.51.100.1"), Attributes(((65000, 100),), ((65000, 1, 100),)))
