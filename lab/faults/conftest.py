@@ -8,7 +8,7 @@ import pytest
 
 from lab.faults.report import Outcome, write
 from lab.faults.world import BULK, World
-from lab.harness import ROOT, Lab
+from lab.harness import ROOT, STATE, Lab
 
 
 @pytest.fixture(scope="session")
@@ -24,4 +24,4 @@ def outcomes(world: World) -> Iterator[list[Outcome]]:
     """All outcomes; written down at the end."""
     found: list[Outcome] = []
     yield found
-    write(ROOT / "docs" / "results" / "faults.md", found, world.lab.esp.value, BULK)
+    write(ROOT / "docs" / "results" / "faults.md", STATE / "faults.json", found, world.lab.esp.value, BULK)
