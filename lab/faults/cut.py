@@ -15,15 +15,15 @@ __all__ = ["cut"]
 _PIDFD_GETFD = 438  # asm-generic/unistd.h
 
 
-def cut(pid: int, path: str) -> int:
-    """Shuts down all connections of process ``pid`` to the unix socket ``path``; returns how many there were."""
+def cut(pid: int, name: str) -> int:
+    """Shuts down all connections of process ``pid`` to the unix socket of that file name; returns how many."""
     count = 0
     process = os.pidfd_open(pid)
     try:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             if descriptor.readlink().name.startswith("socket:"):
                 with _borrow(process, int(descriptor.name)) as borrowed:
-                    if borrowed.family == socket.AF_UNIX and _peer(borrowed) == path:
+                    if borrowed.family == socket.AF_UNIX and _peer(borrowed) == name:
                         borrowed.shutdown(socket.SHUT_RDWR)
                         count += 1
     finally:
@@ -38,8 +38,9 @@ def _borrow(process: int, descriptor: int) -> socket.socket:
     return socket.socket(fileno=found)
 
 
-def _peer(sock: socket.socket) -> object:
+def _peer(sock: socket.socket) -> str:
+    """The file name that the other end is bound to; its folder may be told by another path than ours."""
     try:
-        return sock.getpeername()
+        return Path(str(sock.getpeername())).name
     except OSError:
-        return None
+        return ""

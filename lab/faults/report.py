@@ -49,7 +49,7 @@ def write(page: Path, kept: Path, outcomes: Iterable[Outcome], esp: str, bulk: i
     cells.update({_cell(one): one for one in outcomes})
     kept.write_text(json.dumps([dataclasses.asdict(one) for one in cells.values()], indent=1))
     text = _HEAD.format(esp=esp, bulk=bulk)
-    for one in cells.values():
+    for one in sorted(cells.values(), key=lambda one: not one.fault):
         longest = f"{one.longest:.0f} ms" if one.missing else "-"
         where = f"| {one.target} | {one.fault or '-'} | {one.load or '-'} "
         text += f"{where}| {one.missing} | {longest} | {one.settled:.1f} s | {one.day} |\n"
