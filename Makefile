@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test faults bench unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
+.PHONY: help demo test faults bench bench-lab unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ faults:  ## Every fault under every load, in the lab (half an hour); a part: mak
 
 bench: .venv/stamp  ## Measure beside the peers, on a quiet machine; writes docs/results/bench.md (a quarter of an hour)
 	@$(BIN)/python -m bench --docs
+
+bench-lab:  ## SA event to wire and to upstream's FIB, in the lab, beside table 220 + FRR and an updown script (25 min)
+	@lab/with-lab $(BIN)/python -m bench.lab_latency
 
 unit: .venv/stamp  ## The tests that need no root and no docker
 	@$(PYTEST) -m 'not lab' tests

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
 TOPOLOGY = ROOT / "lab" / "basic" / "basic.clab.yml"
 PREFIX = "clab-rri-"
-LOGS = ("/var/log/charon.log", "/var/log/exabgp/*.log", "/tmp/frr.log")  # noqa: S108  # in a node, not here
+LOGS = ("/var/log/charon.log", "/var/log/exabgp/*.log", "/var/log/bird.log", "/tmp/frr.log")  # noqa: S108  # in a node, not here
 
 T = TypeVar("T")
 
@@ -74,10 +74,11 @@ def wait_until(condition: Callable[[], T], what: str, deadline: float = 20.0, in
 
 
 class Lab:
-    """The deployed topology ``lab/basic``. ``hub`` is the folder of the hub's files: ``hub`` or ``hub-service``."""
+    """The deployed topology ``lab/basic``; ``hub`` and ``upstream`` name the folders of those nodes' files."""
 
-    def __init__(self, hub: str = "hub") -> None:
+    def __init__(self, hub: str = "hub", upstream: str = "upstream") -> None:
         self.hub = hub
+        self.upstream = upstream
         self.esp = Esp.KERNEL
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ class Lab:
 
     def start_exabgp(self) -> None:
         """Starts ExaBGP, and the controller with it, on the hub where it was ended."""
-        self.exec("hub", "bash", "/lab/start-exabgp")
+        self.exec("hub", "bash", "/lab/hub/start")
 
     def children(self, node: str = "hub", state: str = "INSTALLED") -> list[str]:
         """``name{uniqueid}`` of the CHILD_SAs of a node in that state; of all, where ``state`` is empty."""
@@ -230,6 +231,8 @@ class Lab:
         self.exec("upstream", "vtysh", *(word for line in script for word in ("-c", line)))
 
     def _bgp_is_up(self) -> bool:
+        if self.upstream == "upstream-bird":
+            return "Established" in self.try_exec("upstream", "birdc", "show", "protocols")[1]
         peers = self.vtysh("show bgp summary json").get("ipv4Unicast", {}).get("peers", {})
         return any(peer.get("state") == "Established" for peer in peers.values())
 
@@ -241,6 +244,7 @@ class Lab:
             "RRI_LAB_IMAGE": _image(),
             "RRI_LAB_ESP": self.esp.snippet,
             "RRI_LAB_HUB": self.hub,
+            "RRI_LAB_UPSTREAM": self.upstream,
         }
         return _run([program, verb, "--topo", str(TOPOLOGY), *options], timeout=300, environment=environment)
 
