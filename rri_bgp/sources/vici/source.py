@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from rri_bgp.errors import RriError, UnreachableError, ViciError
@@ -34,6 +34,9 @@ _BACKOFF = (0.1, 5.0)
 
 _SETTLE = 0.05
 """Seconds to wait before a full listing that a look asked for: the event that makes it needless is often next."""
+
+_PIECE = 100
+"""IKE SAs of a listing that are read at once: a few milliseconds."""
 
 _PROBLEMS_KEPT = 1000
 """So many problems are logged, each once, until the controller ends."""
@@ -125,11 +128,19 @@ class _Session:
         async with self._connect() as connection:
             while True:
                 self._table.begin_full()
-                found = self._read(await connection.stream("list-sas", "list-sa", {}))
+                found = await self._read_in_pieces(await connection.stream("list-sas", "list-sa", {}))
                 self._observer.snapshot(self._settings.name, self._table.full(found))
                 self._complete.set()
                 self._wake()
                 await self._time_to_list()
+
+    async def _read_in_pieces(self, messages: Sequence[Message]) -> list[IkeSa]:
+        """Reads a long listing without holding up the events that come meanwhile."""
+        found: list[IkeSa] = []
+        for start in range(0, len(messages), _PIECE):
+            found += self._read(messages[start : start + _PIECE])
+            await asyncio.sleep(0)
+        return found
 
     async def _time_to_list(self) -> None:
         try:
