@@ -101,8 +101,10 @@ class Lab:
             self.deploy()
             yield self
         finally:
-            self.save_logs()
-            self.destroy()
+            try:
+                self.save_logs()
+            finally:
+                self.destroy()
 
     def nodes(self) -> list[str]:
         """The short names of the running nodes."""
