@@ -32,7 +32,7 @@ Written by `make faults`; ESP: {esp}. The hub's controller runs as a service of 
 graceful restart (60 s) and a hold time of 9 s; {bulk} routes beside four real tunnels. Loads: *bulk* is a policy reload
 that sends all of them anew, *rekeys* a storm of CHILD_SA rekeys. STOP lasts 30 s. *Missing* counts the routes with an
 owner throughout that upstream's FIB was without for a while, *longest* is the longest time of any. After each fault
-upstream was exact against the SA snapshot: 0 stale, 0 missing.
+upstream was exact against the SA snapshot: 0 stale, 0 missing. A row is of the newest run of its cell.
 
 What bounds the others: a stopped ExaBGP or bgpd is silent for longer than the hold time, so the session ends and its
 routes go until it is back (graceful restart is for restarts). When bgpd dies, zebra drops its routes at once; they are
