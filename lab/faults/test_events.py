@@ -37,7 +37,7 @@ def watched(world: World, outcomes: list[Outcome], name: str, flapping: str = ""
     outcomes.append(Outcome(name, "", "", len(missing), longest, (end - start) / 1e9))
 
 
-def updates(world: World) -> int:
+def times_lost(world: World) -> int:
     """How often the controller has lost charon so far."""
     return int(world.lab.status()["sources"][0]["losses"])
 
@@ -48,10 +48,10 @@ def test_the_session_flaps(world: World, outcomes: list[Outcome]) -> None:
 
 
 def test_the_stream_of_events_is_cut(world: World, outcomes: list[Outcome]) -> None:
-    losses = updates(world)
+    losses = times_lost(world)
     with watched(world, outcomes, "VICI connections cut"):
         assert cut(world.lab.host_pid("hub", TARGETS["controller"][1]), Path(VICI).name) >= 2
-        wait_until(lambda: updates(world) > losses, "the controller has noticed")
+        wait_until(lambda: times_lost(world) > losses, "the controller has noticed")
     assert outcomes[-1].missing == 0
 
 

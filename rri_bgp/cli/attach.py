@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from rri_bgp.errors import UsageError
+from rri_bgp.paths import EXABGP_SOCKET
 from rri_bgp.sinks.exabgp.relay import Relay
 from rri_bgp.sinks.exabgp.stdio import check_stdio
 
@@ -21,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @click.command()
-@click.option("--socket", type=click.Path(path_type=Path), default=Path("/run/rri-bgp/exabgp.sock"), show_default=True,
+@click.option("--socket", type=click.Path(path_type=Path), default=EXABGP_SOCKET, show_default=True,
               help="The controller's `sinks.exabgp.listen`.")  # fmt: skip
 @click.option("--name", default="exabgp", show_default=True, help="This ExaBGP's name; each needs its own.")
 def attach(socket: Path, name: str) -> None:

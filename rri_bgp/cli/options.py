@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 import click
 
 from rri_bgp.control.protocol import SCHEMA
+from rri_bgp.paths import CONTROL_SOCKET
 
 __all__ = ["as_json", "print_json", "print_table", "say", "socket_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-DEFAULT_SOCKET = Path("/run/rri-bgp/control.sock")
 
 
 def socket_option(command: _Command) -> _Command:
@@ -24,7 +23,7 @@ def socket_option(command: _Command) -> _Command:
     return click.option(
         "--socket",
         type=click.Path(path_type=Path),
-        default=DEFAULT_SOCKET,
+        default=CONTROL_SOCKET,
         show_default=True,
         envvar="RRI_BGP_SOCKET",
         help="The controller's control socket; also from RRI_BGP_SOCKET.",

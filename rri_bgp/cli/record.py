@@ -10,6 +10,7 @@ from typing import TextIO
 import click
 
 from rri_bgp.errors import UsageError
+from rri_bgp.paths import VICI_SOCKET
 from rri_bgp.policy import ViciSettings
 from rri_bgp.sources.recording import Recorder
 from rri_bgp.sources.vici import ViciSource
@@ -19,7 +20,7 @@ __all__ = ["record"]
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--vici", type=click.Path(path_type=Path), default=ViciSettings().socket, show_default=True,
+@click.option("--vici", type=click.Path(path_type=Path), default=VICI_SOCKET, show_default=True,
               help="strongSwan's VICI socket.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long; until Ctrl-C otherwise.")
 def record(file: Path, vici: Path, seconds: float | None) -> None:

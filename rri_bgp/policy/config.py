@@ -6,12 +6,10 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
 from rri_bgp.rri.entries import Policy
 
 __all__ = ["Config", "ControlSettings", "ExabgpSettings", "OnExit", "ReplaySettings", "SourceSettings", "ViciSettings"]
-
-DEFAULT_VICI_SOCKET = Path("/run/charon.vici")
-DEFAULT_CONTROL_SOCKET = Path("/run/rri-bgp/control.sock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class ViciSettings:
     """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8)."""
 
     name: str = "vici"
-    socket: Path = DEFAULT_VICI_SOCKET
+    socket: Path = VICI_SOCKET
     resync: float = 30.0
 
 
@@ -59,7 +57,7 @@ class ExabgpSettings:
 class ControlSettings:
     """The local control socket."""
 
-    socket: Path = DEFAULT_CONTROL_SOCKET
+    socket: Path = CONTROL_SOCKET
 
 
 @dataclass(frozen=True, slots=True)

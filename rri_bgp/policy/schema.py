@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from rri_bgp.policy.config import DEFAULT_CONTROL_SOCKET, DEFAULT_VICI_SOCKET
+from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
 from rri_bgp.policy.fields import (
     Community,
     EntryNextHop,
@@ -85,7 +85,7 @@ class ViciModel(Model):
     """strongSwan's VICI socket."""
 
     name: Name = Field(default="vici", description="a name")
-    socket: SocketPath = Field(default=DEFAULT_VICI_SOCKET, description="an absolute path")
+    socket: SocketPath = Field(default=VICI_SOCKET, description="an absolute path")
     resync: float = Field(default=30.0, ge=1, le=3600, allow_inf_nan=False, description="seconds, 1..3600")
 
 
@@ -145,7 +145,7 @@ class SinksModel(Model):
 class ControlModel(Model):
     """The local control socket."""
 
-    socket: SocketPath = Field(default=DEFAULT_CONTROL_SOCKET, description="an absolute path")
+    socket: SocketPath = Field(default=CONTROL_SOCKET, description="an absolute path")
 
 
 class MatchModel(Model):

@@ -88,7 +88,7 @@ class ExabgpSink:
         """What ExaBGP holds for whom, while it tells."""
         self._is_open = self._is_ready = self._may_withdraw = False
         self._neighbors: dict[str, NeighborFamilies] = {}
-        self._waiting_for_rib: dict[str, NeighborFamilies] = {}
+        self._waiting_for_rib: set[str] = set()
         """Neighbours that came up and have not been told that the table is complete."""
         self._timer: asyncio.TimerHandle | None = None
         self._drained = asyncio.Event()
@@ -306,10 +306,8 @@ class ExabgpSink:
             # A session came up. ExaBGP may have been reloaded before: a neighbour that is new, back, or has another
             # name or family, has none of the routes that it was given earlier, and nothing tells of that.
             self._questions.append(self._routes_question())
-        if not self._is_ready:
-            self._waiting_for_rib.update((peer, one) for peer, one in found.items() if _waits_for_rib(one))
-        for peer in self._waiting_for_rib.keys() & found.keys():
-            self._waiting_for_rib[peer] = found[peer]
+        else:
+            self._waiting_for_rib.update(peer for peer, one in found.items() if one.neighbor.state == "up")
 
     def _with_reason(self, one: NeighborFamilies) -> NeighborFamilies:
         known = self._neighbors.get(one.neighbor.peer)
@@ -353,7 +351,7 @@ class ExabgpSink:
             self._neighbors[neighbor.peer] = NeighborFamilies(neighbor, known.families, known.graceful)
         if is_up and self._is_ready:
             self._counters["sessions up"] += 1
-            self._waiting_for_rib[neighbor.peer] = NeighborFamilies(neighbor, frozenset())
+            self._waiting_for_rib.add(neighbor.peer)
             self._queue.retry_refused()
             if not any(question.line == self._dialect.show_neighbors for question in self._questions):
                 self._questions.append(self._neighbors_question())
@@ -361,8 +359,9 @@ class ExabgpSink:
 
     def _tell_end_of_rib(self) -> None:
         """The table is out. A neighbour with graceful restart keeps what it had before until it hears of that."""
-        peer, one = self._waiting_for_rib.popitem()
-        families = sorted(one.families & set(_FAMILY.values())) if one.graceful else []
+        peer = self._waiting_for_rib.pop()
+        one = self._neighbors.get(peer)
+        families = sorted(one.families & set(_FAMILY.values())) if one is not None and one.graceful else []
         self._questions.extend(_Question(end_of_rib(peer, family), _ignore, _nothing) for family in families)
         self._pump()
 
@@ -379,10 +378,6 @@ class ExabgpSink:
 
 def _is_version(line: str) -> bool:
     return answers.version(line) is not None
-
-
-def _waits_for_rib(one: NeighborFamilies) -> bool:
-    return one.neighbor.state == "up"
 
 
 def _ignore(_line: str) -> None:
