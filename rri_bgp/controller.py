@@ -1,17 +1,18 @@
 """Joins the parts: sources tell the controller, the RIB decides, sinks are told where to look again.
 
 Nothing here waits: an SA event runs through the RIB to the sinks' queues in one call, and each sink drains in its own
-task. A slow sink delays itself only.
+task. A slow sink delays itself only. A large snapshot is taken in pieces, with turns for everybody between them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rri_bgp.model import Prefix, SaKey, SaPair
+from rri_bgp.backlog import PIECE, Backlog, Changes
+from rri_bgp.model import Prefix, SaPair
 from rri_bgp.rri import Policy, Rib
 from rri_bgp.sinks import Sink
 from rri_bgp.sources import Source
@@ -42,6 +43,12 @@ class Controller:
         self.sinks: list[Sink] = []
         """Those that are fed, and those whose other side has gone, until one of the same name takes their place."""
         self._fed: set[str] = set()
+        self._bound: set[str] = set()
+        """Sinks that may not withdraw yet."""
+        self._backlog = Backlog(self.rib.sa)
+        self._turn: asyncio.Handle | None = None
+        """When the next piece of the backlog is taken."""
+        self._has_caught_up = False
         self.policy_error = ""
         """Why the last policy could not be taken; the one before it holds."""
         self.changes = 0
@@ -55,8 +62,9 @@ class Controller:
         self._fed.add(sink.name)
         if len(self.rib):
             sink.changed(self.rib.prefixes())
-        if self.complete:
-            sink.allow_withdraw()
+        self._bound.add(sink.name)
+        if self.is_caught_up:
+            self._allow_withdraw()
 
     def has_sink(self, name: str) -> bool:
         """Whether a sink of that name is fed."""
@@ -95,14 +103,19 @@ class Controller:
 
     @property
     def complete(self) -> bool:
-        """Whether every source has given its first snapshot: only then may anything be withdrawn."""
+        """Whether every source has given its first snapshot."""
         return all(status.complete for status in self._status.values())
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all that complete sources have said is in the RIB: only then may anything be withdrawn."""
+        return self.complete and not self._backlog
 
     @property
     def is_settled(self) -> bool:
         """Whether all there is to say has been said: every source complete, a sink there, none with anything to do."""
         statuses = [sink.status() for sink in self._live()]
-        return self.complete and bool(statuses) and all(status.ready and not status.pending for status in statuses)
+        return self.is_caught_up and bool(statuses) and all(status.ready and not status.pending for status in statuses)
 
     def sources(self) -> tuple[SourceStatus, ...]:
         """The state of each source."""
@@ -118,19 +131,41 @@ class Controller:
 
     def snapshot(self, source: str, sas: Iterable[SaPair]) -> None:
         """See ``SaObserver``."""
-        was_complete = self.complete
         status = self._status[source]
         self._status[source] = replace(status, complete=True, connected=True, snapshots=status.snapshots + 1, why="")
-        self._tell_sinks(self.rib.snapshot(source, sas))
-        if self.complete and not was_complete:
-            log.info("all sources complete: %d SA pairs, %d routes", len(self.rib.sas()), len(self.rib))
-            for sink in self._live():
-                sink.allow_withdraw()
+        self._backlog.take_snapshot(source, self.rib.difference(source, sas))
+        if len(self._backlog) > PIECE:
+            self._next_turn()
+        else:
+            self._catch_up()
 
-    def update(self, source: str, changes: Mapping[SaKey, SaPair | None]) -> None:
+    def update(self, source: str, changes: Changes) -> None:
         """See ``SaObserver``."""
         self._status[source] = replace(self._status[source], updates=self._status[source].updates + 1)
-        self._tell_sinks(self.rib.update(changes))
+        self._tell_sinks(self.rib.update(self._backlog.overtake(changes)))
+
+    def _catch_up(self) -> None:
+        """Takes a piece of the backlog."""
+        is_bulk = len(self._backlog) > PIECE or self._turn is not None
+        self._turn = None
+        self._tell_sinks(self.rib.update(self._backlog.next_piece()), bulk=is_bulk)
+        if self._backlog:
+            self._next_turn()
+        elif self.complete:
+            if not self._has_caught_up:
+                self._has_caught_up = True
+                log.info("all sources complete: %d SA pairs, %d routes", len(self.rib.sas()), len(self.rib))
+            self._allow_withdraw()
+
+    def _allow_withdraw(self) -> None:
+        for sink in self._live():
+            if sink.name in self._bound:
+                self._bound.discard(sink.name)
+                sink.allow_withdraw()
+
+    def _next_turn(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._catch_up)
 
     def lost(self, source: str, why: str) -> None:
         """See ``SaObserver``."""
@@ -139,9 +174,9 @@ class Controller:
             log.warning("source %s lost: %s; its %d routes stay", source, why, len(self.rib))
         self._status[source] = replace(status, connected=False, losses=status.losses + 1, why=why)
 
-    def _tell_sinks(self, changed: set[Prefix]) -> None:
+    def _tell_sinks(self, changed: set[Prefix], *, bulk: bool = False) -> None:
         if not changed:
             return
         self.changes += len(changed)
         for sink in self._live():
-            sink.changed(changed)
+            sink.changed(changed, bulk=bulk)

@@ -44,9 +44,14 @@ class Rib:
 
     def snapshot(self, source: str, sas: Iterable[SaPair]) -> set[Prefix]:
         """Takes all SA pairs that a source has: one that is not among them is gone, whatever events said (rule E8)."""
-        changes: dict[SaKey, SaPair | None] = {key: None for key in self._sas if key.source == source}
-        changes.update((sa.key, sa) for sa in sas)
-        return self.update(changes)
+        return self.update(self.difference(source, sas))
+
+    def difference(self, source: str, sas: Iterable[SaPair]) -> dict[SaKey, SaPair | None]:
+        """What would have to be updated if these were all SA pairs that a source has."""
+        found = {sa.key: sa for sa in sas}
+        changes: dict[SaKey, SaPair | None] = {key: sa for key, sa in found.items() if self._sas.get(key) != sa}
+        changes.update((key, None) for key in self._sas if key.source == source and key not in found)
+        return changes
 
     def take_policy(self, policy: Policy) -> set[Prefix]:
         """Works everything out anew under another policy. Returns the prefixes whose path is another now (rule E4)."""

@@ -68,8 +68,8 @@ class Sink(Protocol):
     def name(self) -> str:
         """Unique among the sinks of a controller."""
 
-    def changed(self, prefixes: Iterable[Prefix]) -> None:
-        """Look again at these prefixes. Returns at once."""
+    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
+        """Look again at these prefixes; ``bulk`` ones let all others go first. Returns at once."""
 
     def allow_withdraw(self) -> None:
         """Every source is complete: from now on what nobody wants may be withdrawn."""

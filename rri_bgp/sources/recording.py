@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from rri_bgp.addresses import read_address, read_number
 from rri_bgp.errors import UsageError
 from rri_bgp.model import ANY_PORT, Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources import SaObserver
@@ -174,8 +175,8 @@ def _read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; ch
         key=SaKey(source, int(found["uniqueid"])),
         connection=shared(str(found["connection"])),
         child=shared(str(found["child"])),
-        peer=ipaddress.ip_address(found["peer"]),
-        local=shared(ipaddress.ip_address(found["local"])),
+        peer=read_address(found["peer"]),
+        local=shared(read_address(found["local"])),
         remote_ts=tuple(_read_selector(selector) for selector in found["remote_ts"]),
         local_ts=shared(tuple(_read_selector(selector) for selector in found["local_ts"])),
         identity=str(found["identity"]),
@@ -195,8 +196,11 @@ def _write_selector(selector: TrafficSelector) -> dict[str, Any]:
 
 
 def _read_selector(found: Any) -> TrafficSelector:  # noqa: ANN401  # any JSON; checked here
-    start, end = ipaddress.ip_address(found["start"]), ipaddress.ip_address(found["end"])
-    if start.version != end.version or int(start) > int(end):
-        raise ValueError(f"{start} to {end} is no range")
+    version, start = read_number(found["start"])
+    last_version, end = (version, start) if found["end"] == found["start"] else read_number(found["end"])
+    if version != last_version or start > end:
+        raise ValueError(f"{found['start']} to {found['end']} is no range")
+    if len(found) == 2:
+        return TrafficSelector(version, start, end)
     low, high = found.get("ports", ANY_PORT)
-    return TrafficSelector(start.version, int(start), int(end), int(found.get("protocol", 0)), (int(low), int(high)))
+    return TrafficSelector(version, start, end, int(found.get("protocol", 0)), (int(low), int(high)))

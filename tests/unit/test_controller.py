@@ -38,7 +38,7 @@ class Recorder:
         self.told: list[set[str] | str] = []
         self.end = asyncio.Event()
 
-    def changed(self, prefixes: Iterable[Prefix]) -> None:
+    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
         self.told.append({str(prefix) for prefix in prefixes})
 
     def allow_withdraw(self) -> None:

@@ -76,20 +76,15 @@ class Command:
     prefixes: tuple[Prefix, ...]
 
     def line(self) -> str:
-        """The command, without the newline.
+        """The command, without the newline. Asked again within a few commands, it is not worked out again.
 
         Raises:
             ExabgpError: it holds what ExaBGP would mangle; nobody should have built it.
         """
-        self._check()
-        words = [self.verb.value, "attributes"]
-        if self.path is not None:
-            words.extend(_attribute_words(self.path))
-        words.append("nlri")
-        words.extend(str(prefix) for prefix in self.prefixes)
-        return " ".join(words)
+        return _line(self)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises ``ExabgpError`` as ``line`` does."""
         if not 1 <= len(self.prefixes) <= MAX_NLRI:
             raise ExabgpError(f"{len(self.prefixes)} prefixes in a command; 1 to {MAX_NLRI} are allowed")
         if any(prefix.version != self.version for prefix in self.prefixes):
@@ -98,6 +93,17 @@ class Command:
             check(self.version, self.path)
         elif self.verb is Verb.ANNOUNCE:
             raise ExabgpError("an announcement needs a path")
+
+
+@lru_cache(maxsize=4)
+def _line(command: Command) -> str:
+    command.check()
+    words = [command.verb.value, "attributes"]
+    if command.path is not None:
+        words.extend(_attribute_words(command.path))
+    words.append("nlri")
+    words.extend(map(str, command.prefixes))
+    return " ".join(words)
 
 
 def end_of_rib(peer: str, family: str) -> str:

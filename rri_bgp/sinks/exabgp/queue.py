@@ -17,8 +17,8 @@ from __future__ import annotations
 import enum
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from rri_bgp.errors import ExabgpError
@@ -63,6 +63,13 @@ class _Group:
     verb: Verb
     version: int
     path: Path | None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.lane, self.verb, self.version, self.path)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class DrainingQueue:
@@ -80,15 +87,16 @@ class DrainingQueue:
         self._suspects: dict[Prefix, int] = {}
         """Were in a grouped command that was refused: each half is tried once more, by itself, until one is left."""
         self._batches = itertools.count()
+        self._last_group: _Group | None = None
         self._flying: Command | None = None
         self._aloft: frozenset[Prefix] = frozenset()
         self._flying_lane = _Lane.SMALL
         self._may_withdraw = False
 
-    def changed(self, prefixes: Iterable[Prefix]) -> None:
-        """Looks again at what is wanted for these prefixes."""
+    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
+        """Looks again at what is wanted for these prefixes; ``bulk``: they are part of a large change."""
         found = list(prefixes)
-        small = len(found) <= MAX_NLRI
+        small = not bulk and len(found) <= MAX_NLRI
         for prefix in found:
             self._place(prefix, small)
 
@@ -128,26 +136,29 @@ class DrainingQueue:
         """The next command, which is in flight from now on; None while there is one, or nothing to do."""
         if self._flying is not None:
             return None
-        for lane in self._lanes:
-            for group, waiting in lane.items():
-                prefixes = self._pick(waiting)
-                for prefix in prefixes:
-                    self._leave(prefix)
-                self._flying = Command(group.verb, group.version, group.path, prefixes)
-                self._aloft = frozenset(prefixes)
-                self._flying_lane = group.lane
-                return self._flying
+        for group, prefixes in self._turns():
+            self._leave_together(group, prefixes)
+            self._flying = Command(group.verb, group.version, group.path, prefixes)
+            self._aloft = frozenset(prefixes)
+            self._flying_lane = group.lane
+            return self._flying
         return None
+
+    def foresee(self) -> Command | None:
+        """What ``next_command`` will give after this one, as things are: time to write it down before it is due."""
+        return next((Command(group.verb, group.version, group.path, found) for group, found in self._turns()), None)
 
     def done(self) -> Command:
         """The command in flight was answered ``done``."""
         command = self._land()
-        for prefix in command.prefixes:
-            self._suspects.pop(prefix, None)
-            if command.verb is Verb.WITHDRAW:
+        if command.path is not None and command.verb is Verb.ANNOUNCE:
+            self._held.update(dict.fromkeys(command.prefixes, command.path))
+        else:
+            for prefix in command.prefixes:
                 self._held.pop(prefix, None)
-            elif command.path is not None:
-                self._held[prefix] = command.path
+        if self._suspects:
+            for prefix in command.prefixes:
+                self._suspects.pop(prefix, None)
         return command
 
     def error(self) -> Command:
@@ -209,7 +220,8 @@ class DrainingQueue:
         """Gives a prefix the place that it needs now, or none."""
         wanted = self._attainable(prefix)
         expected = self._expected(prefix)
-        self._unwanted.pop(prefix, None)
+        if self._unwanted:
+            self._unwanted.pop(prefix, None)
         if wanted == expected or (
             isinstance(wanted, Path) and isinstance(expected, Path) and _is_same(expected, wanted)
         ):
@@ -252,11 +264,22 @@ class DrainingQueue:
         lane = _Lane.SMALL if small else _Lane.WITHDRAWS if verb is Verb.WITHDRAW else _Lane.BULK
         if place is not None and place.lane is _Lane.SMALL:
             lane = _Lane.SMALL  # a large change that touches it again must not push it back
-        group = _Group(lane, verb, prefix.version, path)
+        group = self._group(lane, verb, prefix.version, path)
         if place != group:
-            self._leave(prefix)
+            if place is not None:
+                self._leave(prefix)
             self._places[prefix] = group
-            self._lanes[lane].setdefault(group, OrderedDict())[prefix] = None
+            waiting = self._lanes[lane].get(group)
+            if waiting is None:
+                waiting = self._lanes[lane][group] = OrderedDict()
+            waiting[prefix] = None
+
+    def _group(self, lane: _Lane, verb: Verb, version: int, path: Path | None) -> _Group:
+        """Most often the one before: many prefixes of one path come together, and to build one takes a while."""
+        last = self._last_group
+        if last is None or last.path is not path or (last.lane, last.verb, last.version) != (lane, verb, version):
+            last = self._last_group = _Group(lane, verb, version, path)
+        return last
 
     def _leave(self, prefix: Prefix) -> None:
         group = self._places.pop(prefix, None)
@@ -266,8 +289,24 @@ class DrainingQueue:
             if not waiting:
                 del self._lanes[group.lane][group]
 
+    def _leave_together(self, group: _Group, prefixes: tuple[Prefix, ...]) -> None:
+        """As ``_leave``, for the first ones of a group."""
+        waiting = self._lanes[group.lane][group]
+        for prefix in prefixes:
+            del self._places[prefix], waiting[prefix]
+        if not waiting:
+            del self._lanes[group.lane][group]
+
+    def _turns(self) -> Iterator[tuple[_Group, tuple[Prefix, ...]]]:
+        """Whose turn it is: the next command's group and prefixes first."""
+        for lane in self._lanes:
+            for group, waiting in lane.items():
+                yield group, self._pick(waiting)
+
     def _pick(self, waiting: OrderedDict[Prefix, None]) -> tuple[Prefix, ...]:
         """The first prefixes that may be in one command: suspects of one batch, or no suspects."""
+        if not self._suspects:
+            return tuple(itertools.islice(waiting, MAX_NLRI))
         picked: list[Prefix] = []
         batch: int | None = None
         for prefix in waiting:

@@ -101,9 +101,9 @@ class ExabgpSink:
         """See ``Sink``."""
         return self._name
 
-    def changed(self, prefixes: Iterable[Prefix]) -> None:
+    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
         """See ``Sink``. Written at once when nothing is in flight."""
-        self._queue.changed(prefixes)
+        self._queue.changed(prefixes, bulk=bulk)
         self._pump()
 
     def allow_withdraw(self) -> None:
@@ -244,10 +244,16 @@ class ExabgpSink:
             self._dialogue.step(Heard.COMMAND)
             self._counters[f"{command.verb.value} commands"] += 1
             self._send(command.line())
+            self._foresee()
         elif self._waiting_for_rib and self._may_withdraw:
             self._tell_end_of_rib()
         else:
             self._drained.set()
+
+    def _foresee(self) -> None:
+        """Writes down what will be next while ExaBGP is busy: it works on at once when it is there at once."""
+        if foreseen := self._queue.foresee():
+            foreseen.line()
 
     def _ask(self, question: _Question) -> None:
         self._asked = question

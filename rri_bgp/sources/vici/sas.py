@@ -7,10 +7,10 @@ src/libcharon/plugins/vici/README.md, and what its own test scenarios were seen 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rri_bgp.addresses import read_address
 from rri_bgp.errors import ViciError
 from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources.shared import shared
@@ -83,8 +83,8 @@ def _read_child(key: SaKey, connection: str, ike_id: int, ike: Message, child: M
         key=key,
         connection=shared(plain(connection)),
         child=shared(plain(_value(child, "name"))),
-        peer=ipaddress.ip_address(_value(ike, "remote-host")),
-        local=shared(ipaddress.ip_address(_value(ike, "local-host"))),
+        peer=read_address(_value(ike, "remote-host")),
+        local=shared(read_address(_value(ike, "local-host"))),
         remote_ts=_selectors(child, "remote-ts", problems),
         local_ts=shared(_selectors(child, "local-ts", problems)),
         identity=plain(next((text for name in _IDENTITIES if (text := _value(ike, name))), "")),

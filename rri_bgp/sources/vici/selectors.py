@@ -7,12 +7,12 @@ a limit, so it becomes a selector that is not whole.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from collections.abc import Callable
 from functools import lru_cache
 
+from rri_bgp.addresses import read_number
 from rri_bgp.errors import ViciError
 from rri_bgp.model import ANY_PORT, TrafficSelector
 
@@ -45,14 +45,26 @@ def _addresses(text: str, whole: str) -> tuple[int, int, int]:
     try:
         low, dash, high = text.replace("..", "-").partition("-")
         if not dash:
-            network = ipaddress.ip_network(text, strict=False)
-            return network.version, int(network.network_address), int(network.broadcast_address)
-        first, last = ipaddress.ip_address(low), ipaddress.ip_address(high)
+            return _network(text)
+        version, first = read_number(low)
+        last_version, last = read_number(high)
     except ValueError as error:
         raise ViciError(f"{whole!r} is no traffic selector: {error}") from None
-    if first.version != last.version or int(first) > int(last):
+    if version != last_version or first > last:
         raise ViciError(f"{whole!r} is no traffic selector: its range is empty")
-    return first.version, int(first), int(last)
+    return version, first, last
+
+
+def _network(text: str) -> tuple[int, int, int]:
+    address, slash, length = text.partition("/")
+    version, number = read_number(address)
+    bits = 32 if version == 4 else 128
+    if not slash:
+        return version, number, number
+    if not (length.isascii() and length.isdigit() and len(length) < 4 and int(length) <= bits):
+        raise ValueError(f"/{length} is no length of an IPv{version} prefix")
+    hosts = (1 << bits - int(length)) - 1
+    return version, number & ~hosts, number | hosts
 
 
 def _limit(text: str) -> tuple[int, tuple[int, int]]:
