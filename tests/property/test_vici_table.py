@@ -19,6 +19,11 @@ from tests.values import sa
 INDEX = st.integers(0, 5)
 
 
+def down(ike_id: int, uniqueid: int) -> Hint:
+    """A child-updown event without `up`."""
+    return Hint(frozenset({ike_id}), frozenset({uniqueid}), frozenset({uniqueid}))
+
+
 class Charon(RuleBasedStateMachine):
     """Events lie in a queue until they are heard; a look holds what it saw until it is told."""
 
@@ -62,15 +67,16 @@ class Charon(RuleBasedStateMachine):
     @rule(index=INDEX)
     def child_up(self, index: int) -> None:
         if (ike_id := self.pick(index)) is not None:
-            self.ikes[ike_id].add(self.new_id())
-            self.events.append(Hint(frozenset({ike_id})))
+            uniqueid = self.new_id()
+            self.ikes[ike_id].add(uniqueid)
+            self.events.append(Hint(frozenset({ike_id}), come=(self.pair(uniqueid, ike_id),)))
 
     @rule(index=INDEX)
     def child_down(self, index: int) -> None:
         if (ike_id := self.pick(index)) is not None and self.ikes[ike_id]:
             uniqueid = min(self.ikes[ike_id])
             self.ikes[ike_id].discard(uniqueid)
-            self.events.append(Hint(frozenset({ike_id}), frozenset({uniqueid})))
+            self.events.append(down(ike_id, uniqueid))
 
     @rule(index=INDEX)
     def child_rekey(self, index: int) -> None:
@@ -84,7 +90,7 @@ class Charon(RuleBasedStateMachine):
     def ike_down(self, index: int) -> None:
         if (ike_id := self.pick(index)) is not None:
             self.events.append(Hint(frozenset({ike_id})))
-            self.events.extend(Hint(frozenset({ike_id}), frozenset({one})) for one in self.ikes.pop(ike_id))
+            self.events.extend(down(ike_id, one) for one in self.ikes.pop(ike_id))
 
     @rule(index=INDEX, said=st.booleans())
     def ike_hands_over(self, index: int, said: bool) -> None:
@@ -110,7 +116,7 @@ class Charon(RuleBasedStateMachine):
     @rule(twice=st.booleans())
     def hear(self, twice: bool) -> None:
         hint = self.events[0] if twice else self.events.pop(0)
-        self.table.heard(hint)
+        self.told(self.table.heard(hint))
 
     @rule()
     def look(self) -> None:
@@ -160,7 +166,7 @@ class Charon(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let it come to rest: everything is heard, looked at and listed."""
         for hint in self.events:
-            self.table.heard(hint)
+            self.told(self.table.heard(hint))
         if self.listing is not None:
             self.list_ends()
         for _ in range(3):

@@ -42,11 +42,14 @@ class IkeSa:
 class Hint:
     """What an event says to look at again: IKE SAs by unique id, and the children that it names as going.
 
-    ``everything`` where the event could not be understood.
+    Of those, ``gone`` have no successor that is yet to be seen. ``come`` are children that are up, as the event shows
+    them. ``everything`` where the event could not be understood.
     """
 
     ike_ids: frozenset[int] = frozenset()
     ended: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
+    come: tuple[SaPair, ...] = ()
     everything: bool = False
 
 
@@ -115,31 +118,38 @@ def _selectors(child: Message, name: str, problems: list[str]) -> tuple[TrafficS
     return tuple(found)
 
 
-def read_event(name: str, message: Message) -> Hint:
+def read_event(source: str, name: str, message: Message) -> Hint:
     """What an event says to look at again. Never raises: an event that makes no sense is a hint too."""
     try:
-        return _read_event(name, message)
+        return _read_updown(source, message) if name == "child-updown" else _read_event(name, message)
     except ViciError:
         return Hint(everything=True)
+
+
+def _read_updown(source: str, message: Message) -> Hint:
+    if message.get("up") == "yes":
+        found = list(read_sas(source, message))
+        return Hint(frozenset(ike.ike_id for ike in found), come=tuple(sa for ike in found for sa in ike.children))
+    gone = {_uniqueid(child) for _, ike in _named(message) for _, child in _sections(ike, "child-sas")}
+    return Hint(frozenset(_uniqueid(ike) for _, ike in _named(message)), ended=frozenset(gone), gone=frozenset(gone))
 
 
 def _read_event(name: str, message: Message) -> Hint:
     ike_ids: set[int] = set()
     ended: set[int] = set()
-    is_down = message.get("up") != "yes"
-    for connection, section in message.items():
-        if not isinstance(section, dict) or connection == _UNNAMED:
-            continue
+    for _, section in _named(message):
         if name == "ike-rekey":
             ike_ids.update(_uniqueid(half) for half in _halves(section))
             continue
         ike_ids.add(_uniqueid(section))
-        for _, child in _sections(section, "child-sas"):
-            if name == "child-rekey":
-                ended.add(_uniqueid(_halves(child)[0]))
-            elif name == "child-updown" and is_down:
-                ended.add(_uniqueid(child))
+        if name == "child-rekey":
+            ended.update(_uniqueid(_halves(child)[0]) for _, child in _sections(section, "child-sas"))
     return Hint(frozenset(ike_ids), frozenset(ended))
+
+
+def _named(message: Message) -> Iterator[tuple[str, Message]]:
+    """The IKE SAs of an event."""
+    return ((name, ike) for name, ike in message.items() if isinstance(ike, dict) and name != _UNNAMED)
 
 
 def _halves(section: Message) -> tuple[Message, Message]:

@@ -1,7 +1,7 @@
 """strongSwan as a source of SA state, over VICI.
 
 Rules of this file: the order is connect, register, list everything, say so; then every event leads to a look at the IKE
-SA that it names, and every ``resync`` seconds everything is listed again (rule E8). Each look and each listing has a
+SA that it names (what it shows is told before), and every ``resync`` seconds everything is listed again (rule E8). Each look and each listing has a
 connection of its own, so that one that takes long holds up no other. What fails ends the session: the observer hears
 that the source is lost, what it said last stays true, and the next session begins from nothing.
 """
@@ -119,7 +119,9 @@ class _Session:
         async with connect(self._settings.socket, EVENTS, self._answer_timeout) as events:
             hearing.set()
             while True:
-                self._table.heard(read_event(*await events.event()))
+                changes = self._table.heard(read_event(self._settings.name, *await events.event()))
+                if changes and self._complete.is_set():
+                    self._observer.update(self._settings.name, changes)
                 self._wake()
 
     async def _list(self, hearing: asyncio.Event) -> None:

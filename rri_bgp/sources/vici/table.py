@@ -1,7 +1,8 @@
 """The CHILD_SAs that charon has, as far as it has told us, and what to ask it next.
 
-Rules of this file: no I/O, no clock. Nothing is ever taken from an event but where to look again; what is looked at is
-``list-sas``, of one IKE SA or of all.
+Rules of this file: no I/O, no clock. An event is believed at once where it shows a child that is up, or names one that is
+down; whatever it says, the IKE SA is looked at again after it, and what was looked at is what counts: ``list-sas``, of
+one IKE SA or of all.
 
 Two things make that harder than it sounds. A look takes time, and events go on meanwhile: an IKE SA that an event names
 while it is being looked at is looked at once more, and a full listing says nothing about those that were named since it
@@ -53,12 +54,21 @@ class SaTable:
         """All children that carry traffic."""
         return list(self._children.values())
 
-    def heard(self, hint: Hint) -> None:
-        """Takes an event."""
+    def heard(self, hint: Hint) -> dict[SaKey, SaPair | None]:
+        """Takes an event. Returns the children that came or went."""
         self._everything = self._everything or hint.everything
+        changes: dict[SaKey, SaPair | None] = {}
+        for sa in hint.come:
+            if sa.key.uniqueid not in self._children and sa.key.uniqueid not in self._dirty.get(sa.ike_id, ()):
+                self._put(sa)
+                changes[sa.key] = sa
+        for uniqueid in hint.gone & self._children.keys():
+            self._drop(uniqueid)
+            changes[SaKey(self._source, uniqueid)] = None
         for ike_id in hint.ike_ids:
             self._dirty.setdefault(ike_id, set()).update(hint.ended)
         self._touched |= hint.ike_ids
+        return changes
 
     def next_look(self) -> Look | None:
         """An IKE SA to look at now, None where there is none that is not being looked at already."""
@@ -75,9 +85,10 @@ class SaTable:
         listed = {} if found is None else {sa.key.uniqueid: sa for sa in found.children}
         ended = look.ended | self._dirty.get(look.ike_id, frozenset()) | (found.down if found else frozenset())
         changes: dict[SaKey, SaPair | None] = {}
+        since_then: set[int] | frozenset[int] = self._dirty.get(look.ike_id, frozenset())
         for uniqueid, sa in listed.items():
             self._unconfirmed.discard(uniqueid)
-            if self._children.get(uniqueid) != sa:
+            if self._children.get(uniqueid) != sa and uniqueid not in since_then:
                 self._put(sa)
                 changes[sa.key] = sa
         for uniqueid in (self._of_ike.get(look.ike_id, set()) | ended) - listed.keys():

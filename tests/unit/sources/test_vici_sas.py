@@ -29,6 +29,12 @@ def ike(uniqueid: int, *children: dict[str, Any], **more: Any) -> dict[str, Any]
     return {"branch1": section | more}
 
 
+def shown(uniqueid: int, *children: dict[str, Any]) -> tuple[SaPair, ...]:
+    """The children of that IKE SA."""
+    (found,) = read_sas("vici", ike(uniqueid, *children))
+    return found.children
+
+
 def test_a_child_as_charon_lists_it() -> None:
     (found,) = read_sas("vici", ike(3, child(7)))
     assert found.ike_id == 3
@@ -100,8 +106,8 @@ HALF = {"uniqueid": "3", "remote-host": "192.0.2.1"}
 EVENTS = [
     ("ike-updown", {"up": "yes", "branch1": {"uniqueid": "3"}}, Hint(frozenset({3}))),
     ("ike-updown", {"branch1": {"uniqueid": "3"}}, Hint(frozenset({3}))),
-    ("child-updown", {"up": "yes"} | ike(3, child(7)), Hint(frozenset({3}))),
-    ("child-updown", ike(3, child(7)), Hint(frozenset({3}), frozenset({7}))),
+    ("child-updown", {"up": "yes"} | ike(3, child(7)), Hint(frozenset({3}), come=shown(3, child(7)))),
+    ("child-updown", ike(3, child(7)), Hint(frozenset({3}), frozenset({7}), frozenset({7}))),
     ("ike-update", {"remote-host": "192.0.2.7"} | ike(3), Hint(frozenset({3}))),
     ("ike-update", {"(unnamed)": {"uniqueid": "3", "state": "CONNECTING"}}, Hint()),
     ("ike-rekey", {"branch1": {"old": HALF, "new": HALF | {"uniqueid": "4"}}}, Hint(frozenset({3, 4}))),
@@ -115,7 +121,7 @@ EVENTS = [
 
 @pytest.mark.parametrize(("name", "message", "hint"), EVENTS)
 def test_an_event_says_where_to_look(name: str, message: Any, hint: Hint) -> None:
-    assert read_event(name, message) == hint
+    assert read_event("vici", name, message) == hint
 
 
 @pytest.mark.parametrize(
@@ -128,4 +134,4 @@ def test_an_event_says_where_to_look(name: str, message: Any, hint: Hint) -> Non
     ],
 )
 def test_an_event_that_makes_no_sense_says_look_everywhere(name: str, message: Any) -> None:
-    assert read_event(name, message) == Hint(everything=True)
+    assert read_event("vici", name, message) == Hint(everything=True)
