@@ -1,9 +1,10 @@
 """strongSwan as a source of SA state, over VICI.
 
 Rules of this file: the order is connect, register, list everything, say so; then every event leads to a look at the IKE
-SA that it names (what it shows is told before), and every ``resync`` seconds everything is listed again (rule E8). Each look and each listing has a
-connection of its own, so that one that takes long holds up no other. What fails ends the session: the observer hears
-that the source is lost, what it said last stays true, and the next session begins from nothing.
+SA that it names (what it shows is told before), and every ``resync`` seconds everything is listed again (rule E8). Each
+look and each listing has a connection of its own, so that one that takes long holds up no other. What fails ends the
+session: the observer hears that the source is lost, what it said last stays true, and the next session begins from
+nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The CHILD_SAs that charon has, as far as it has told us, and what to ask it next.
 
-Rules of this file: no I/O, no clock. An event is believed at once where it shows a child that is up, or names one that is
-down; whatever it says, the IKE SA is looked at again after it, and what was looked at is what counts: ``list-sas``, of
-one IKE SA or of all.
+Rules of this file: no I/O, no clock. An event is believed at once where it shows a child that is up, or names one that
+is down; whatever it says, the IKE SA is looked at again after it, and what was looked at is what counts: ``list-sas``,
+of one IKE SA or of all.
 
 Two things make that harder than it sounds. A look takes time, and events go on meanwhile: an IKE SA that an event names
 while it is being looked at is looked at once more, and a full listing says nothing about those that were named since it
