@@ -134,7 +134,7 @@ class Controller:
         status = self._status[source]
         self._status[source] = replace(status, complete=True, connected=True, snapshots=status.snapshots + 1, why="")
         self._backlog.take_snapshot(source, self.rib.difference(source, sas))
-        if len(self._backlog) > PIECE:
+        if self._turn is not None or len(self._backlog) > PIECE:
             self._next_turn()
         else:
             self._catch_up()

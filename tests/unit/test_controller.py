@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from rri_bgp.backlog import PIECE
 from rri_bgp.controller import Controller
 from rri_bgp.model import Prefix
 from rri_bgp.sinks import RouteState, SinkRoute, SinkStatus
@@ -150,3 +151,13 @@ async def test_every_sink_is_told_of_the_end() -> None:
     controller, sink = build("vici")
     await controller.finish()
     assert sink.told == ["finish"]
+
+
+async def test_a_small_snapshot_waits_for_the_turn_that_a_large_one_has_asked_for() -> None:
+    controller, sink = build("vici")
+    large = [sa(number, f"10.{number}.0.0/16") for number in range(1, 3 * PIECE)]
+    controller.snapshot("vici", large)
+    controller.snapshot("vici", large[:1])
+    assert sink.told == []
+    await asyncio.sleep(0)  # one turn of the loop, and the only one that was asked for
+    assert sink.told == [{"10.1.0.0/16"}, "allow withdraw"]
