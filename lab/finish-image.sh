@@ -7,7 +7,7 @@ groupadd --system --gid 800 exabgp
 useradd --system --uid 800 --gid 800 --no-create-home --shell /usr/sbin/nologin exabgp
 
 python3 -m venv /opt/rri
-/opt/rri/bin/pip install -q --no-index --find-links "$1" --require-hashes -r "$1/requirements.lock"
+/opt/rri/bin/pip install -q --no-index --find-links "$1" --no-deps --require-hashes -r "$1/requirements.lock"
 
 # The project is not in the image: each node mounts the checkout at /src, so that an edit needs no new image.
 site=$(/opt/rri/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

@@ -83,7 +83,8 @@ setup_venv() {
         apt_install python3-venv
     fi
     "$python" -m venv --clear .venv
-    .venv/bin/pip install -q --require-hashes -r requirements-dev.lock
+    # The lock is whole. Were pip to look for dependencies, a newer release of one that is named with an extra ends it.
+    .venv/bin/pip install -q --no-deps --require-hashes -r requirements-dev.lock
     .venv/bin/pip install -q --no-deps --no-build-isolation -e .
     echo "$wanted" >.venv/stamp
     done_by "made with $("$python" --version)"
@@ -140,7 +141,7 @@ setup_image() {
     # The image's Python is Debian trixie's 3.13, whatever runs here.
     .venv/bin/pip download -q -d "$build/wheels" --only-binary :all: --python-version 3.13 --implementation cp \
         --abi cp313 --abi abi3 --abi none --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_17_$(uname -m)" \
-        --platform "manylinux2014_$(uname -m)" --require-hashes -r requirements.lock
+        --platform "manylinux2014_$(uname -m)" --no-deps --require-hashes -r requirements.lock
     if docker pull -q debian:trixie-slim 2>/dev/null; then
         docker build -q -t "$tag" "$build"
         done_by "built $tag from debian:trixie-slim"
