@@ -20,7 +20,11 @@ __all__ = [
     "Address",
     "Attributes",
     "Claim",
+    "Destination",
+    "FlowRule",
+    "LineKey",
     "Mode",
+    "Owner",
     "Path",
     "Prefix",
     "Refusal",
@@ -28,6 +32,10 @@ __all__ = [
     "SaKey",
     "SaPair",
     "TrafficSelector",
+    "VrfPrefix",
+    "order",
+    "prefix_of",
+    "vrf_of",
 ]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -130,6 +138,57 @@ class TrafficSelector:
         return f"{text}[{self.protocol}{port}]"
 
 
+class VrfPrefix(NamedTuple):
+    """A prefix in a VRF that is not the default one (rule N6): the same prefix may live in two VRFs."""
+
+    vrf: str
+    prefix: Prefix
+
+    def __str__(self) -> str:
+        return f"{self.prefix} vrf {self.vrf}"
+
+
+class FlowRule(NamedTuple):
+    """Traffic to a prefix, of one protocol and to some ports: what a port-limited selector becomes (rule E11).
+
+    ``protocol`` 0 is any; ``ports`` is inclusive, for ICMP type and code as ``TrafficSelector`` has them. ``vrf`` is
+    empty for the default VRF. It goes upstream as a FlowSpec rule (RFC 8955).
+    """
+
+    prefix: Prefix
+    protocol: int
+    ports: tuple[int, int]
+    vrf: str = ""
+
+    def __str__(self) -> str:
+        low, high = self.ports
+        port = "" if self.ports == ANY_PORT else f"/{low}" if low == high else f"/{low}-{high}"
+        return f"{self.prefix}[{self.protocol}{port}]{f' vrf {self.vrf}' if self.vrf else ''}"
+
+
+Destination = Prefix | VrfPrefix | FlowRule
+"""What a route is for. Most are plain prefixes of the default VRF, so these have no wrapper around them."""
+
+
+def prefix_of(destination: Destination) -> Prefix:
+    """The prefix of a destination."""
+    return destination if isinstance(destination, Prefix) else destination.prefix
+
+
+def vrf_of(destination: Destination) -> str:
+    """The VRF of a destination, empty for the default one."""
+    return "" if isinstance(destination, Prefix) else destination.vrf
+
+
+def order(destination: Destination) -> tuple[object, ...]:
+    """A sorting key for destinations of all kinds: by VRF, then prefix, flows after their prefix."""
+    if isinstance(destination, Prefix):
+        return ("", destination, ())
+    if isinstance(destination, VrfPrefix):
+        return (destination.vrf, destination.prefix, ())
+    return (destination.vrf, destination.prefix, (destination.protocol, destination.ports))
+
+
 class Mode(enum.Enum):
     """How the SA wraps packets (RFC 4301 §3.2). Only tunnels have networks behind the peer."""
 
@@ -148,12 +207,32 @@ class SaKey(NamedTuple):
     uniqueid: int
 
 
+class LineKey(NamedTuple):
+    """What names an owner that is no SA: a permit line of a static entry's access list (rule E3).
+
+    ``entry`` is ``map seq``: the space in it keeps it apart from every source's name. ``line`` counts from 0.
+    """
+
+    entry: str
+    line: int
+
+
+Owner = SaKey | LineKey
+"""Who wants a route."""
+
+
 @dataclass(frozen=True, slots=True)
 class SaPair:
     """An established pair of IPsec SAs (one CHILD_SA), as far as routes care. No key material, ever.
 
     ``peer`` is the remote tunnel endpoint and ``local`` ours; ``ike_id`` is the unique id of the IKE SA that now
     carries it. A source only hands over pairs that carry traffic (installed, also while being rekeyed).
+
+    ``if_id`` and ``mark`` are the outbound ones (linux/xfrm.h; 0 is none, ``mark`` without its mask), ``vrf`` the VRF
+    that the source knows it to be in. ``since`` is when it came up, in seconds since 1970, 0 where the source cannot
+    tell; ``first`` the unique id of the first pair of its line, 0 where that is itself: a rekey or reauthentication
+    continues a line, and with it its age (rules E6, E13). ``is_suspect`` while its peer does not answer a dead-peer
+    check (rule G5).
     """
 
     key: SaKey
@@ -168,6 +247,12 @@ class SaPair:
     reqid: int = 0
     mode: Mode = Mode.TUNNEL
     state: str = "INSTALLED"
+    if_id: int = 0
+    mark: int = 0
+    vrf: str = ""
+    since: int = 0
+    first: int = 0
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +261,16 @@ class Attributes:
 
     ``communities`` are pairs of 16-bit numbers (RFC 1997), ``large_communities`` triples of 32-bit ones (RFC 8092),
     ``med`` and ``local_preference`` 32-bit numbers (RFC 4271 §5.1.4, §5.1.5), None where not sent.
+    ``extended_communities`` are 64-bit numbers as on the wire (RFC 4360), route targets among them.
+    ``as_path_prepend`` is how often the local AS stands in AS_PATH before what is there anyway, 0..16.
     """
 
     communities: tuple[tuple[int, int], ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
     med: int | None = None
     local_preference: int | None = None
+    extended_communities: tuple[int, ...] = ()
+    as_path_prepend: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,18 +290,25 @@ class Path:
 
 
 class Claim(NamedTuple):
-    """An owner's wish for a prefix: this SA pair wants it, because of this map entry and this traffic selector."""
+    """An owner's wish for a destination, because of this map entry and this traffic selector.
+
+    Claims of one destination compare as they win: the least is the one whose path is announced.
+    """
 
     rank: int
-    """Rank of the entry in the policy, 0 first: the lower rank wins the prefix."""
-    owner: SaKey
-    selector: TrafficSelector
+    """Rank of the entry in the policy, 0 first: the lower rank wins the destination."""
+    turn: int
+    """Among claims of one rank the lower wins: by age as ``overlap`` says, suspects after all others (E13, G5)."""
+    owner: Owner
+    selector: TrafficSelector | None
+    """None where an access list line is the owner."""
+    path: Path
 
 
 class Refusal(NamedTuple):
-    """Why a selector, or a whole SA pair (``prefix`` None), made no route (rule G8)."""
+    """Why a selector, or a whole owner (``prefix`` None), made no route (rule G8)."""
 
-    owner: SaKey
+    owner: Owner
     prefix: Prefix | None
     rule: str
     reason: str
@@ -220,8 +316,13 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A prefix that upstream should have, its path, and who wants it (all claims; the first one won)."""
+    """A destination that upstream should have, its paths, and who wants it (all claims, the one that won first).
 
-    prefix: Prefix
+    ``path`` is the best one; ``alternates`` are the others of equal rank where the entry says ``overlap: ecmp``
+    (rule E13), all different from each other and from ``path``.
+    """
+
+    destination: Destination
     path: Path
     claims: tuple[Claim, ...]
+    alternates: tuple[Path, ...] = ()
