@@ -232,7 +232,8 @@ class SaPair:
     that the source knows it to be in. ``since`` is when it came up, in seconds since 1970, 0 where the source cannot
     tell; ``first`` the unique id of the first pair of its line, 0 where that is itself: a rekey or reauthentication
     continues a line, and with it its age (rules E6, E13). ``is_suspect`` while its peer does not answer a dead-peer
-    check (rule G5).
+    check (rule G5). ``is_held``: it has gone, and ``withdraw-delay`` keeps its routes for a while (rule G4); no source
+    says that.
     """
 
     key: SaKey
@@ -253,6 +254,7 @@ class SaPair:
     since: int = 0
     first: int = 0
     is_suspect: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,7 @@ class Claim(NamedTuple):
     rank: int
     """Rank of the entry in the policy, 0 first: the lower rank wins the destination."""
     turn: int
-    """Among claims of one rank the lower wins: by age as ``overlap`` says, suspects after all others (E13, G5)."""
+    """Of one rank the lower wins: by age as ``overlap`` says, suspects after that, held ones last (E13, G4, G5)."""
     owner: Owner
     selector: TrafficSelector | None
     """None where an access list line is the owner."""
