@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rri_bgp.backlog import PIECE, Backlog, Changes
-from rri_bgp.model import Prefix, SaPair
+from rri_bgp.model import Destination, SaPair
 from rri_bgp.rri import Policy, Rib
 from rri_bgp.sinks import Sink
 from rri_bgp.sources import Source
@@ -61,7 +61,7 @@ class Controller:
         self.sinks = [other for other in self.sinks if other.name != sink.name] + [sink]
         self._fed.add(sink.name)
         if len(self.rib):
-            sink.changed(self.rib.prefixes())
+            sink.changed(self.rib.destinations())
         self._bound.add(sink.name)
         if self.is_caught_up:
             self._allow_withdraw()
@@ -89,9 +89,9 @@ class Controller:
         self.policy_error = ""
         changed = self.rib.take_policy(policy)
         log.info("policy taken: %d routes change, %d are there now", len(changed), len(self.rib))
-        self._tell_sinks(changed)
         for sink in self._live():
-            sink.retry()
+            sink.take_settings(policy)
+        self._tell_sinks(changed, moves=True)
 
     def refuse_policy(self, why: str) -> None:
         """A policy could not be read: the last good one holds."""
@@ -174,9 +174,9 @@ class Controller:
             log.warning("source %s lost: %s; its %d routes stay", source, why, len(self.rib))
         self._status[source] = replace(status, connected=False, losses=status.losses + 1, why=why)
 
-    def _tell_sinks(self, changed: set[Prefix], *, bulk: bool = False) -> None:
+    def _tell_sinks(self, changed: set[Destination], *, bulk: bool = False, moves: bool = False) -> None:
         if not changed:
             return
         self.changes += len(changed)
         for sink in self._live():
-            sink.changed(changed, bulk=bulk)
+            sink.changed(changed, bulk=bulk, moves=moves)

@@ -118,9 +118,9 @@ async def _run(controller: Controller, settings: Config) -> None:
 
 async def _feed(controller: Controller, settings: Config, streams: Streams | None) -> None:
     if streams is not None:
-        await controller.drain(ExabgpSink(controller.rib.path, *streams, settings.exabgp))
+        await controller.drain(ExabgpSink(controller.rib, *streams, settings.exabgp))
     elif settings.exabgp.listen is not None:
-        await accept_exabgps(controller, controller.rib.path, settings.exabgp.listen, settings.exabgp)
+        await accept_exabgps(controller, controller.rib, settings.exabgp.listen, settings.exabgp)
 
 
 def _on_signals(group: asyncio.TaskGroup, controller: Controller, settings: Config) -> asyncio.Event:

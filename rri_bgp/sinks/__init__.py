@@ -1,26 +1,44 @@
-"""Where routes go. A sink is told which prefixes to look at again, reads the wanted path, and drains the difference.
+"""Where routes go. A sink is told which destinations to look at again, reads what is wanted, and drains the difference.
 
-It holds what it last confirmed and what is still to do, one entry a prefix: memory is bounded by the number of
-routes, never by the number of changes.
+It holds what it last confirmed and what is still to do, one entry a destination (and neighbour policy): memory is
+bounded by the number of routes, never by the number of changes.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rri_bgp.model import Path, Prefix
+from rri_bgp.model import Destination, Path, Route
+from rri_bgp.rri.entries import Policy
 
-__all__ = ["Desired", "Feeder", "NeighborState", "RouteState", "Sink", "SinkRoute", "SinkStatus"]
+__all__ = ["Feeder", "NeighborRoute", "NeighborState", "RouteState", "Sink", "SinkRoute", "SinkStatus", "Wanted"]
 
-Desired = Callable[[Prefix], Path | None]
-"""What should be announced for a prefix now, None for nothing."""
+
+class Wanted(Protocol):
+    """What should be announced now: the RIB, as far as a sink reads it."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that made it."""
+
+    def path(self, destination: Destination, /) -> Path | None:
+        """The best path, None for nothing."""
+
+    def paths(self, destination: Destination, /) -> tuple[Path, ...]:
+        """The best path and its alternates of equal rank, the best first (rule E13)."""
+
+    def route(self, destination: Destination, /) -> Route | None:
+        """The route: who won it, with which entry."""
+
+    def destinations(self) -> Collection[Destination]:
+        """All that have a route, in no order."""
 
 
 class RouteState(enum.Enum):
-    """How far a sink has come with a prefix."""
+    """How far a sink has come with a destination."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -29,12 +47,31 @@ class RouteState(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class NeighborRoute:
+    """What a BGP neighbour is given for one destination.
+
+    ``paths`` are those that were last confirmed, several only with add-path. ``reason`` says why it is not given what
+    is wanted: a policy for this neighbour, a family that it does not have, a path that cannot be had.
+    """
+
+    peer: str
+    state: RouteState
+    paths: tuple[Path, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SinkRoute:
-    """A sink's word on one prefix; ``reason`` says why where it is refused, ``path`` what was last confirmed."""
+    """A sink's word on one destination; ``reason`` says why where it is refused, ``path`` what was last confirmed.
+
+    The state is that of the neighbour that is worst off among those that should be given it: refused, then pending.
+    ``neighbors`` is empty as long as the sink knows of none.
+    """
 
     state: RouteState
     path: Path | None = None
     reason: str = ""
+    neighbors: tuple[NeighborRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +86,10 @@ class NeighborState:
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """Totals for ``show status``. ``counters`` only grow."""
+    """Totals for ``show status``. ``counters`` only grow.
+
+    Routes are counted once for each group of neighbours that is given the same.
+    """
 
     name: str
     ready: bool
@@ -68,17 +108,28 @@ class Sink(Protocol):
     def name(self) -> str:
         """Unique among the sinks of a controller."""
 
-    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
-        """Look again at these prefixes; ``bulk`` ones let all others go first. Returns at once."""
+    def changed(self, destinations: Iterable[Destination], *, bulk: bool = False, moves: bool = False) -> None:
+        """Look again at these destinations; ``bulk`` ones let all others go first. Returns at once.
+
+        ``moves``: what goes may come back in another shape (a policy was loaded): its withdraws wait for its
+        announcements.
+        """
 
     def allow_withdraw(self) -> None:
         """Every source is complete: from now on what nobody wants may be withdrawn."""
 
-    def retry(self) -> None:
-        """The policy was loaded anew: try again what was refused."""
+    def take_settings(self, policy: Policy) -> None:
+        """Another policy holds from now on, and the RIB has it already: its neighbours' policies and its VRFs.
 
-    def route(self, prefix: Prefix) -> SinkRoute:
-        """How far the sink is with a prefix."""
+        To be called before ``changed`` tells what else it changed. Only differences go out. What was refused is tried
+        again.
+        """
+
+    def retry(self) -> None:
+        """Try again what was refused."""
+
+    def route(self, destination: Destination, /) -> SinkRoute:
+        """How far the sink is with a destination, for each neighbour."""
 
     def status(self) -> SinkStatus:
         """Totals."""

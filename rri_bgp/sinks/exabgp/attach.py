@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rri_bgp.errors import RriError
 from rri_bgp.policy.config import ExabgpSettings
-from rri_bgp.sinks import Desired, Feeder
+from rri_bgp.sinks import Feeder, Wanted
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from rri_bgp.sockets import hang_up, listening
 
@@ -28,7 +28,7 @@ _PATIENCE = 10.0
 """Seconds for a relay to say who it is."""
 
 
-async def accept_exabgps(feeder: Feeder, desired: Desired, path: Path, settings: ExabgpSettings) -> None:
+async def accept_exabgps(feeder: Feeder, wanted: Wanted, path: Path, settings: ExabgpSettings) -> None:
     """Accepts relays at ``path`` until cancelled.
 
     Raises:
@@ -39,7 +39,7 @@ async def accept_exabgps(feeder: Feeder, desired: Desired, path: Path, settings:
     async def attached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.add(writer)
         try:
-            await _attach(feeder, desired, reader, writer, settings)
+            await _attach(feeder, wanted, reader, writer, settings)
         except (OSError, RriError) as error:
             log.error("an ExaBGP is not attached: %s", error.line if isinstance(error, RriError) else error)
         finally:
@@ -61,7 +61,7 @@ def _hang_up(writers: set[asyncio.StreamWriter]) -> None:
 
 async def _attach(
     feeder: Feeder,
-    desired: Desired,
+    wanted: Wanted,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     settings: ExabgpSettings,
@@ -79,5 +79,5 @@ async def _attach(
         log.error("an ExaBGP named %s is attached already; `rri-bgp attach --name` gives another one", name)
         return
     log.info("ExaBGP %s is attached", name)
-    await feeder.drain(ExabgpSink(desired, reader, writer, settings, name=name))
+    await feeder.drain(ExabgpSink(wanted, reader, writer, settings, name=name))
     log.info("ExaBGP %s is gone; its routes stay until it is back", name)

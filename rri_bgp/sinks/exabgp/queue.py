@@ -17,16 +17,18 @@ from __future__ import annotations
 import enum
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from rri_bgp.errors import ExabgpError
 from rri_bgp.model import Path, Prefix
-from rri_bgp.sinks import Desired, RouteState, SinkRoute
+from rri_bgp.sinks import RouteState, SinkRoute
 from rri_bgp.sinks.exabgp.commands import MAX_NLRI, Command, Verb, check
 
 __all__ = ["DrainingQueue"]
+
+Desired = Callable[[Prefix], Path | None]
 
 REFUSED_BY_EXABGP = "ExaBGP answered error; its log says why"
 

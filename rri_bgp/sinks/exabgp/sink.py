@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rri_bgp.errors import EnvironmentProblem
-from rri_bgp.model import Path, Prefix
+from rri_bgp.model import Destination, Path, Prefix
 from rri_bgp.policy.config import ExabgpSettings, OnExit
-from rri_bgp.sinks import Desired, NeighborState, SinkRoute, SinkStatus
+from rri_bgp.rri.entries import Policy
+from rri_bgp.sinks import NeighborState, RouteState, SinkRoute, SinkStatus, Wanted
 from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.answers import Done, Error, NeighborEvent, NeighborFamilies, Other, Shutdown
 from rri_bgp.sinks.exabgp.commands import (
@@ -65,14 +66,14 @@ class ExabgpSink:
 
     def __init__(
         self,
-        desired: Desired,
+        wanted: Wanted,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         settings: ExabgpSettings,
         *,
         name: str = "exabgp",
     ) -> None:
-        self._queue = DrainingQueue(desired)
+        self._queue = DrainingQueue(wanted.path)
         self._reader = reader
         self._writer = writer
         self._settings = settings
@@ -101,9 +102,9 @@ class ExabgpSink:
         """See ``Sink``."""
         return self._name
 
-    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None:
+    def changed(self, destinations: Iterable[Destination], *, bulk: bool = False, moves: bool = False) -> None:
         """See ``Sink``. Written at once when nothing is in flight."""
-        self._queue.changed(prefixes, bulk=bulk)
+        self._queue.changed([one for one in destinations if isinstance(one, Prefix)], bulk=bulk)
         self._pump()
 
     def allow_withdraw(self) -> None:
@@ -112,14 +113,18 @@ class ExabgpSink:
         self._queue.allow_withdraw()
         self._pump()
 
+    def take_settings(self, policy: Policy) -> None:
+        """See ``Sink``."""
+        self.retry()
+
     def retry(self) -> None:
         """See ``Sink``."""
         self._queue.retry_refused()
         self._pump()
 
-    def route(self, prefix: Prefix) -> SinkRoute:
+    def route(self, destination: Destination, /) -> SinkRoute:
         """See ``Sink``."""
-        return self._queue.route(prefix)
+        return self._queue.route(destination) if isinstance(destination, Prefix) else SinkRoute(RouteState.ABSENT)
 
     def status(self) -> SinkStatus:
         """See ``Sink``. Ready once ExaBGP has answered the opening questions and is not late with an answer."""
