@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rri_bgp.reasons import Reason
+
 __all__ = [
     "ANY_PORT",
     "Address",
@@ -305,15 +307,35 @@ class Claim(NamedTuple):
     selector: TrafficSelector | None
     """None where an access list line is the owner."""
     path: Path
+    destination: Destination
 
 
 class Refusal(NamedTuple):
-    """Why a selector, or a whole owner (``prefix`` None), made no route (rule G8)."""
+    """Why a destination, or a whole owner or selector (``destination`` None), made no route (rule G8).
+
+    ``about`` is what the words of ``why`` are about. They are put together when somebody asks: a hostile peer can have
+    thousands of prefixes refused.
+    """
 
     owner: Owner
-    prefix: Prefix | None
-    rule: str
-    reason: str
+    destination: Destination | None
+    why: Reason
+    about: tuple[object, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The rule that refused it, as ``G1``."""
+        return self.why.rule
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self.why.text.format(*self.about, destination=self.destination)
+
+    @property
+    def prefix(self) -> Prefix | None:
+        """The prefix that was refused, None where it was all of the owner or selector."""
+        return None if self.destination is None else prefix_of(self.destination)
 
 
 @dataclass(frozen=True, slots=True)

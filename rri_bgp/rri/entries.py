@@ -182,9 +182,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Vrf:
-    """A VRF (rules N6, N10). ``rd`` as ExaBGP writes it, ``route_targets`` as on the wire (RFC 4360), ``label`` 20 bits.
+    """A VRF (rules N6, N10). ``rd`` as ExaBGP writes it, ``route_targets`` as on the wire (RFC 4360).
 
-    ``rd`` empty: its routes do not go upstream as VPN routes, only in a session of their own (``NeighborPolicy``).
+    ``label`` has 20 bits. ``rd`` empty: its routes do not go upstream as VPN routes, only in a session of their own
+    (``NeighborPolicy``).
     """
 
     name: str
@@ -213,9 +214,11 @@ class MapEntry:
 
     ``peers`` is empty on a dynamic entry; host names are text, first is first. ``reverse_route`` None: it takes its SAs
     and injects nothing. ``next_hops`` by IP version (4, 6); a version that is not there has no next hop; None: the peer
-    itself. ``attributes`` are those of its tag. ``degrade_med`` None: a suspected peer changes nothing (rule G5).
-    Delays are in seconds (rule G4). ``vrf`` and ``front_vrf`` are names, empty for the default VRF; ``interface`` is the
-    one that carries the map, empty where the policy does not say.
+    itself. ``next_hop_self`` is true where they are this gateway's own (``next-hop: self``) and false where the entry
+    fixes them or has the peer: in a redundancy group the virtual address stands in for them only where they are
+    ``self`` (rules N9, G2). ``attributes`` are those of its tag. ``degrade_med`` None: a suspected peer changes nothing
+    (rule G5). Delays are in seconds (rule G4). ``vrf`` and ``front_vrf`` are names, empty for the default VRF;
+    ``interface`` is the one that carries the map, empty where the policy does not say.
     """
 
     map_name: str
@@ -228,7 +231,8 @@ class MapEntry:
     access_list: AccessList | None = None
     reverse_route: ReverseRoute | None = ReverseRoute()
     next_hops: Mapping[int, Address] | None = field(default_factory=dict)
-    attributes: Attributes = Attributes()
+    next_hop_self: bool = True
+    attributes: Attributes = field(default_factory=Attributes)
     allow_default: DefaultProxies = DefaultProxies.SKIP
     port_proxies: PortProxies = PortProxies.SKIP
     overlap: Overlap = Overlap.NEWEST
