@@ -8,8 +8,9 @@
     {"at": 9.1, "lost": "why the source could not see any more"}
 
 ``at`` is in seconds since the first moment. An SA has the fields of ``SaPair`` without its source: the same history may
-be played as any source. Rules of this file: what is read is checked; a line that is not as above is one error with file
-and line. There is no key material in an ``SaPair``, so there is none here.
+be played as any source. What is seldom known (``_SELDOM``) is left out where it says nothing. Rules of this file: what
+is read is checked; a line that is not as above is one error with file and line. There is no key material in an
+``SaPair``, so there is none here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from rri_bgp.model import ANY_PORT, Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources import SaObserver
 from rri_bgp.sources.shared import shared
 
-__all__ = ["Moment", "Recorder", "check_header", "read"]
+__all__ = ["Moment", "Recorder", "check_header", "read", "read_sa", "write_sa"]
 
 _HEADER = {"format": "rri-bgp sa history", "version": 1}
 
@@ -69,11 +70,11 @@ class Recorder:
 
     def snapshot(self, source: str, sas: Iterable[SaPair]) -> None:
         """See ``SaObserver``."""
-        self._note({"snapshot": [_write_sa(sa) for sa in sas]})
+        self._note({"snapshot": [write_sa(sa) for sa in sas]})
 
     def update(self, source: str, changes: Mapping[SaKey, SaPair | None]) -> None:
         """See ``SaObserver``."""
-        came = [_write_sa(sa) for sa in changes.values() if sa is not None]
+        came = [write_sa(sa) for sa in changes.values() if sa is not None]
         self._note({"update": came, "gone": [key.uniqueid for key, sa in changes.items() if sa is None]})
 
     def lost(self, source: str, why: str) -> None:
@@ -147,13 +148,17 @@ def _read_moment(line: Any, source: str) -> Moment:  # noqa: ANN401  # any JSON;
     if "lost" in line:
         return Moment(at, False, {}, str(line["lost"]))
     is_snapshot = "snapshot" in line
-    found = [_read_sa(one, source) for one in line["snapshot" if is_snapshot else "update"]]
+    found = [read_sa(one, source) for one in line["snapshot" if is_snapshot else "update"]]
     changes: dict[SaKey, SaPair | None] = {sa.key: sa for sa in found}
     changes.update((SaKey(source, int(uniqueid)), None) for uniqueid in line.get("gone", ()))
     return Moment(at, is_snapshot, changes)
 
 
-def _write_sa(sa: SaPair) -> dict[str, Any]:
+_SELDOM = ("if_id", "mark", "vrf", "since", "first", "is_suspect", "is_held")
+
+
+def write_sa(sa: SaPair) -> dict[str, Any]:
+    """An SA pair as a recording has it."""
     return {
         "uniqueid": sa.key.uniqueid,
         "connection": sa.connection,
@@ -167,10 +172,16 @@ def _write_sa(sa: SaPair) -> dict[str, Any]:
         "reqid": sa.reqid,
         "mode": sa.mode.value,
         "state": sa.state,
+        **{name: value for name in _SELDOM if (value := getattr(sa, name))},
     }
 
 
-def _read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; checked here
+def read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; checked here
+    """The SA pair of a source that a recording has.
+
+    Raises:
+        ValueError: a field is wrong; as are the other errors that ``read`` expects of what is no such object.
+    """
     return SaPair(
         key=SaKey(source, int(found["uniqueid"])),
         connection=shared(str(found["connection"])),
@@ -184,6 +195,13 @@ def _read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; ch
         reqid=int(found["reqid"]),
         mode=Mode(found["mode"]),
         state=shared(str(found["state"])),
+        if_id=int(found.get("if_id", 0)),
+        mark=int(found.get("mark", 0)),
+        vrf=shared(str(found.get("vrf", ""))),
+        since=int(found.get("since", 0)),
+        first=int(found.get("first", 0)),
+        is_suspect=bool(found.get("is_suspect", False)),
+        is_held=bool(found.get("is_held", False)),
     )
 
 

@@ -57,6 +57,12 @@ SAS = st.builds(
     reqid=NUMBERS,
     mode=st.sampled_from(Mode),
     state=TEXT,
+    if_id=NUMBERS,
+    mark=NUMBERS,
+    vrf=TEXT,
+    since=NUMBERS,
+    first=NUMBERS,
+    is_suspect=st.booleans(),
 )
 SNAPSHOTS = st.lists(SAS, max_size=3, unique_by=lambda one: one.key).map(
     lambda sas: Moment(0.0, is_snapshot=True, changes={one.key: one for one in sas})
