@@ -30,5 +30,8 @@ class Source(Protocol):
     def name(self) -> str:
         """Unique among the sources of a controller; stands in each ``SaKey`` of theirs."""
 
+    def watch_suspects(self, wanted: bool) -> None:
+        """Whether to tell who does not answer a dead-peer check (``SaPair.is_suspect``, rule G5), where it can."""
+
     async def run(self, observer: SaObserver) -> None:
         """Runs until cancelled. Reconnects by itself; a daemon that is away or talks nonsense never ends it."""

@@ -37,6 +37,9 @@ class ReplaySource:
         """See ``Source``."""
         return self._settings.name
 
+    def watch_suspects(self, wanted: bool) -> None:
+        """See ``Source``. It tells what was recorded in any case."""
+
     async def run(self, observer: SaObserver) -> None:
         """See ``Source``."""
         clock = asyncio.get_running_loop().time

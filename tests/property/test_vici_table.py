@@ -1,5 +1,6 @@
 """Whatever charon does, and however looks, listings and events interleave: the table ends as charon is, and on the way
-no child that is up and that nobody named as going is ever taken away (rules E6, E7, E8).
+no child that is up and that nobody named as going is ever taken away (rules E6, E7, E8), and no peer is suspected that
+was not seen silent twice (rule G5).
 
 The model is a charon that does what the real one was seen to do: IKE SAs that hand their children to a successor
 without a word, late and doubled events, children that vanish unsaid.
@@ -39,6 +40,11 @@ class Charon(RuleBasedStateMachine):
         self.looks: list[tuple[Look, IkeSa | None]] = []
         self.listing: list[IkeSa] | None = None
         self.last = 0
+        self.now = 0.0
+        self.silent: set[int] = set()
+        """IKE SAs whose peer does not answer."""
+        self.seen_silent: dict[int, float] = {}
+        """Since when a scan has found them so, one after the other."""
 
     # -- charon ----------------------------------------------------------------------------------------------------
 
@@ -52,7 +58,8 @@ class Charon(RuleBasedStateMachine):
     def show(self, ike_id: int) -> IkeSa | None:
         if ike_id not in self.ikes:
             return None
-        return IkeSa(ike_id, tuple(self.pair(one, ike_id) for one in sorted(self.ikes[ike_id])))
+        children = tuple(self.pair(one, ike_id) for one in sorted(self.ikes[ike_id]))
+        return IkeSa(ike_id, children, is_checking=ike_id in self.silent)
 
     def pair(self, uniqueid: int, ike_id: int) -> SaPair:
         one = sa(uniqueid, f"10.{uniqueid % 250}.0.0/16")
@@ -110,6 +117,11 @@ class Charon(RuleBasedStateMachine):
             self.ikes[ike_id].discard(uniqueid)
             self.unsaid.add(uniqueid)
 
+    @rule(index=INDEX)
+    def peer_falls_silent_or_answers(self, index: int) -> None:
+        if (ike_id := self.pick(index)) is not None:
+            self.silent ^= {ike_id}
+
     # -- the source ------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.events)
@@ -131,6 +143,21 @@ class Charon(RuleBasedStateMachine):
             self.table.look_failed(look)
         else:
             self.told(self.table.looked(look, found))
+
+    @rule(seconds=st.sampled_from((0.4, 1.0, 3.0)), busy=INDEX)
+    def scan(self, seconds: float, busy: int) -> None:
+        """All IKE SAs but one that is busy."""
+        self.now += seconds
+        checking = (self.silent & self.ikes.keys()) - {self.pick(busy)}
+        self.told(self.table.scanned(checking, self.now))
+        self.seen_silent |= dict.fromkeys(checking - self.seen_silent.keys(), self.now)
+        for uniqueid, ike_id in ((one.key.uniqueid, one.ike_id) for one in self.seen.values() if one.is_suspect):
+            assert self.now - self.seen_silent[ike_id] >= 1.0, f"nobody saw that the peer of {uniqueid} is silent"
+
+    @rule()
+    def nobody_cares_who_is_silent(self) -> None:
+        self.told(self.table.trust_all())
+        assert not any(one.is_suspect for one in self.seen.values())
 
     def told(self, changes: dict[SaKey, SaPair | None]) -> None:
         for key, one in changes.items():
@@ -164,7 +191,8 @@ class Charon(RuleBasedStateMachine):
         assert {one.key: one for one in self.table.sas()} == self.seen
 
     def teardown(self) -> None:
-        """Let it come to rest: everything is heard, looked at and listed."""
+        """Let it come to rest: everything is heard, looked at, scanned and listed, and every second peer is silent."""
+        self.silent = {ike_id for ike_id in self.ikes if ike_id % 2}
         for hint in self.events:
             self.told(self.table.heard(hint))
         if self.listing is not None:
@@ -180,6 +208,14 @@ class Charon(RuleBasedStateMachine):
                 self.list_ends()
                 self.unsaid.clear()
         assert not self.table.wants_full
+        for _ in range(2):
+            self.now += 2.0
+            self.told(self.table.scanned(self.silent, self.now))
+            while (look := self.table.next_look()) is not None:  # type: ignore[assignment]
+                self.told(self.table.looked(look, self.show(look.ike_id)))
+        assert {one.key for one in self.seen.values() if one.is_suspect} == {
+            one.key for one in self.seen.values() if one.ike_id in self.silent
+        }
         wanted = {(one, ike_id) for ike_id, children in self.ikes.items() for one in children}
         assert {(one.key.uniqueid, one.ike_id) for one in self.table.sas()} == wanted
 

@@ -77,12 +77,12 @@ class Connection:
             raise ViciError(_surprise(packet))
         return packet.name, decode_message(packet.payload)
 
-    async def stream(self, command: str, event: str, arguments: Message) -> list[Message]:
-        """Runs a command that answers with a stream of events; returns their messages."""
+    async def stream(self, command: str, event: str, arguments: Message, holding: bytes = b"") -> list[Message]:
+        """Runs a command that answers with a stream of events; returns their messages, those that hold these bytes."""
         self._send(Packet(PacketType.CMD_REQUEST, command, encode_message(arguments)))
         found: list[Message] = []
         while (packet := await self._next(self._patience)).kind is PacketType.EVENT:
-            if packet.name == event:
+            if packet.name == event and holding in packet.payload:
                 found.append(decode_message(packet.payload))
         if packet.kind is not PacketType.CMD_RESPONSE:
             raise ViciError(f"charon does not know the command {command}" if _is_unknown(packet) else _surprise(packet))

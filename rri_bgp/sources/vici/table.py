@@ -9,17 +9,24 @@ while it is being looked at is looked at once more, and a full listing says noth
 began. And children move: an IKE SA that is rekeyed, or reauthenticated under IKEv1, hands its children to the new one
 without any event. A child that its IKE SA no longer lists is therefore gone only if an event named it as going, or
 ``list-sas`` shows it as deleted; otherwise it is *unconfirmed*, keeps its routes, and a full listing decides.
+
+A peer is suspected when two looks, a second apart, find its IKE SA waiting for the answer to a dead-peer check, and no
+longer when a look finds that it does not wait (rule G5). One that is not listed may be busy, and is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from rri_bgp.model import SaKey, SaPair
 from rri_bgp.sources.vici.sas import Hint, IkeSa
 
 __all__ = ["Look", "SaTable"]
+
+
+_SUSPICION = 1.0
+"""Seconds: a check that is answered within this says nothing. A round trip takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +51,27 @@ class SaTable:
         """IKE SAs that were named or looked at since the full listing under way began."""
         self._unconfirmed: set[int] = set()
         self._everything = False
+        self._checking: dict[int, float] = {}
+        """IKE SAs that wait for the answer to a dead-peer check, and since when that has been seen."""
+        self._suspects: set[int] = set()
 
     @property
     def wants_full(self) -> bool:
         """Whether only a full listing can tell what is."""
         return self._everything or bool(self._unconfirmed)
 
+    @property
+    def has_suspicion(self) -> bool:
+        """Whether any IKE SA waits for the answer to a dead-peer check."""
+        return bool(self._checking)
+
     def sas(self) -> list[SaPair]:
         """All children that carry traffic."""
         return list(self._children.values())
+
+    def sa(self, uniqueid: int) -> SaPair | None:
+        """The child of that unique id."""
+        return self._children.get(uniqueid)
 
     def heard(self, hint: Hint) -> dict[SaKey, SaPair | None]:
         """Takes an event. Returns the children that came or went."""
@@ -86,7 +105,9 @@ class SaTable:
         ended = look.ended | self._dirty.get(look.ike_id, frozenset()) | (found.down if found else frozenset())
         changes: dict[SaKey, SaPair | None] = {}
         since_then: set[int] | frozenset[int] = self._dirty.get(look.ike_id, frozenset())
-        for uniqueid, sa in listed.items():
+        if found is None or not found.is_checking:
+            self._trust(look.ike_id)
+        for uniqueid, sa in self._judged(listed).items():
             self._unconfirmed.discard(uniqueid)
             if self._children.get(uniqueid) != sa and uniqueid not in since_then:
                 self._put(sa)
@@ -112,7 +133,10 @@ class SaTable:
     def full(self, found: Iterable[IkeSa]) -> list[SaPair]:
         """Takes a full listing. Returns all children there are."""
         touched = self._touched
-        listed = {sa.key.uniqueid: sa for ike in found if ike.ike_id not in touched for sa in ike.children}
+        seen = [ike for ike in found if ike.ike_id not in touched]
+        for ike_id in self._checking.keys() - touched - {ike.ike_id for ike in seen if ike.is_checking}:
+            self._trust(ike_id)
+        listed = self._judged({sa.key.uniqueid: sa for ike in seen for sa in ike.children})
         newer = [sa for uniqueid, sa in self._children.items() if sa.ike_id in touched and uniqueid not in listed]
         unconfirmed = self._unconfirmed
         self._children, self._of_ike = {}, {}
@@ -122,6 +146,48 @@ class SaTable:
         for ike_id in touched - self._looking:
             self._dirty.setdefault(ike_id, set())
         return self.sas()
+
+    def scanned(self, checking: Collection[int], now: float) -> dict[SaKey, SaPair | None]:
+        """Takes which IKE SAs wait for the answer to a dead-peer check, as far as could be seen at ``now`` (seconds).
+
+        Returns the children whose peer is suspected from now on.
+        """
+        changes: dict[SaKey, SaPair | None] = {}
+        for ike_id in checking:
+            is_long = now - self._checking.setdefault(ike_id, now) >= _SUSPICION
+            if is_long and ike_id not in self._suspects:
+                self._suspects.add(ike_id)
+                for uniqueid in self._of_ike.get(ike_id, ()):
+                    sa = self._children[uniqueid] = replace(self._children[uniqueid], is_suspect=True)
+                    changes[sa.key] = sa
+        for ike_id in self._checking.keys() - checking:
+            if ike_id in self._suspects:
+                self._dirty.setdefault(ike_id, set())
+            else:
+                del self._checking[ike_id]
+        return changes
+
+    def trust_all(self) -> dict[SaKey, SaPair | None]:
+        """Nobody is suspected any more. Returns the children that were."""
+        self._checking.clear()
+        self._suspects.clear()
+        changes: dict[SaKey, SaPair | None] = {}
+        for uniqueid, sa in self._children.items():
+            if sa.is_suspect:
+                changes[sa.key] = self._children[uniqueid] = replace(sa, is_suspect=False)
+        return changes
+
+    def _trust(self, ike_id: int) -> None:
+        self._checking.pop(ike_id, None)
+        self._suspects.discard(ike_id)
+
+    def _judged(self, listed: dict[int, SaPair]) -> dict[int, SaPair]:
+        """Children as they were listed, those of a suspect as such."""
+        if self._suspects:
+            listed |= {
+                uniqueid: replace(sa, is_suspect=True) for uniqueid, sa in listed.items() if sa.ike_id in self._suspects
+            }
+        return listed
 
     def _put(self, sa: SaPair) -> None:
         uniqueid = sa.key.uniqueid

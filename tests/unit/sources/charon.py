@@ -26,6 +26,8 @@ class Charon:
     busy: set[int] = field(default_factory=set)
     lists: int = 0
     """Full listings so far."""
+    scans: int = 0
+    """Listings so far that would not wait."""
     unknown: set[str] = field(default_factory=set)
     """Events that it does not know."""
     eager: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -69,14 +71,17 @@ class Charon:
             return
         assert (kind, name) == (Packet.CMD_REQUEST, "list-sas")
         arguments = Message.deserialize(FiniteStream(payload))
-        await self._list_sas(int(arguments["ike-id"]) if "ike-id" in arguments else None, writer)
+        await self._list_sas(
+            int(arguments["ike-id"]) if "ike-id" in arguments else None, "noblock" in arguments, writer
+        )
 
-    async def _list_sas(self, ike_id: int | None, writer: asyncio.StreamWriter) -> None:
-        self.lists += ike_id is None
+    async def _list_sas(self, ike_id: int | None, is_scan: bool, writer: asyncio.StreamWriter) -> None:
+        self.lists += ike_id is None and not is_scan
+        self.scans += is_scan
         if ike_id in self.busy:
             await asyncio.Event().wait()
         for key, message in self.sas.items():
-            if ike_id in (None, key):
+            if ike_id in (None, key) and not (is_scan and key in self.busy):
                 _send(writer, Packet._named_request(Packet.EVENT, "list-sa", Message.serialize(message)))
         _send(writer, bytes([Packet.CMD_RESPONSE]))
 

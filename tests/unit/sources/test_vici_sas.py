@@ -9,7 +9,7 @@ import pytest
 
 from rri_bgp.errors import ViciError
 from rri_bgp.model import Mode, SaKey, SaPair
-from rri_bgp.sources.vici.sas import Hint, read_event, read_sas
+from rri_bgp.sources.vici.sas import Hint, read_checking, read_event, read_sas
 from tests.values import ts
 
 
@@ -100,6 +100,61 @@ def test_transport_and_beet_are_told_apart() -> None:
 def test_an_ike_sa_without_a_uniqueid_cannot_be() -> None:
     with pytest.raises(ViciError):
         list(read_sas("vici", {"branch1": {"state": "ESTABLISHED"}}))
+
+
+def test_interface_id_and_mark_are_the_outbound_ones() -> None:
+    given = {"if-id-out": "0000002a", "if-id-in": "00000007", "mark-out": "ffffffff", "mark-mask-out": "000000ff"}
+    (found,) = read_sas("vici", ike(3, child(7, **given)))
+    assert (found.children[0].if_id, found.children[0].mark) == (42, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize("text", ["0x2a", "1_0", "-1", "123456789", " 1"])
+def test_an_interface_id_that_is_none_leaves_the_child_out(text: str) -> None:
+    (found,) = read_sas("vici", ike(3, child(7, **{"if-id-out": text})))
+    assert (found.children, found.problems) == (
+        (),
+        (f"child net-7 of branch1: {text!r} is no if-id-out",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "established", "told"),
+    [("12", "3600", (12, 3600)), ("0", None, (0, None)), (None, "-1", (None, None)), ("1e3", "9" * 11, (None, None))],
+)
+def test_e13_how_long_ago_is_what_charon_says(
+    installed: str | None, established: str | None, told: tuple[int | None, int | None]
+) -> None:
+    asked: list[tuple[int, int | None, int | None]] = []
+
+    def since(*what: Any) -> int:
+        asked.append(what)
+        return 1_700_000_000
+
+    times = {"install-time": installed} if installed is not None else {}
+    more = {"established": established} if established is not None else {}
+    message = ike(3, child(7, **times), **more)
+    (found,) = read_sas("vici", message, since)
+    hint = read_event("vici", "child-updown", {"up": "yes"} | message, since)
+    assert [one.since for one in (*found.children, *hint.come)] == [1_700_000_000] * 2
+    assert asked == [(7, *told)] * 2
+
+
+@pytest.mark.parametrize(
+    ("tasks", "is_checking"),
+    [
+        (["IKE_DPD"], True),
+        (["CHILD_REKEY", "IKE_MOBIKE"], True),
+        (["ISAKMP_DPD"], True),
+        (["CHILD_REKEY"], False),
+        ([], False),
+        ("IKE_DPD", False),
+    ],
+)
+def test_g5_these_tasks_wait_for_a_sign_of_life(tasks: Any, is_checking: bool) -> None:
+    message = ike(3, **{"tasks-active": tasks})
+    (found,) = read_sas("vici", message)
+    assert found.is_checking == is_checking
+    assert read_checking([message, ike(4)]) == ({3} if is_checking else set())
 
 
 HALF = {"uniqueid": "3", "remote-host": "192.0.2.1"}

@@ -27,6 +27,7 @@ class Observer:
         self.sas: dict[int, SaPair] = {}
         self.history: list[str] = []
         self.news = asyncio.Event()
+        self.watch_suspects: Callable[[bool], None] = lambda wanted: None
 
     def snapshot(self, source: str, sas: Iterable[SaPair]) -> None:
         self.sas = {sa.key.uniqueid: sa for sa in sas}
@@ -61,11 +62,13 @@ class Observer:
 
 @contextlib.asynccontextmanager
 async def following(
-    charon: Charon, *, resync: float = 600, answer_timeout: float = DEADLINE
+    charon: Charon, *, resync: float = 600, answer_timeout: float = DEADLINE, suspects: bool = False
 ) -> AsyncIterator[Observer]:
     """A source that follows, and its observer."""
     observer = Observer()
     source = ViciSource(ViciSettings(socket=charon.path, resync=resync), answer_timeout=answer_timeout)
+    observer.watch_suspects = source.watch_suspects
+    source.watch_suspects(suspects)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(source.run(observer))
         try:
@@ -230,3 +233,82 @@ async def test_a_storm_ends_as_charon_is(charon: Charon) -> None:
         for event in (*reversed(events), *events):
             charon.say("child-updown", event)
         await observer.has(*range(2, 301, 2))
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans follow each other at once, and a second is over at once."""
+    for name in ("source._SCAN_EVERY", "source._SCAN_AGAIN", "table._SUSPICION"):
+        monkeypatch.setattr(f"rri_bgp.sources.vici.{name}", 0.01)
+
+
+SILENT = {"tasks-active": ["IKE_DPD"]}
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_g5_a_peer_that_does_not_answer_is_suspected_until_it_does(charon: Charon) -> None:
+    charon.sas = {1: ike(1, child(1), **SILENT), 2: ike(2, child(2))}
+    async with serving(charon), following(charon, suspects=True) as observer:
+        await observer.has(1, 2)
+        await observer.until(lambda: observer.sas[1].is_suspect)
+        assert not observer.sas[2].is_suspect
+        charon.busy = {1}  # not listed by a scan, and that says nothing
+        scans = charon.scans
+        await observer.until(lambda: charon.scans > scans + 3)
+        assert observer.sas[1].is_suspect
+        charon.sas[1], charon.busy = ike(1, child(1)), set()
+        charon.hang_up()  # the look at it would still wait
+        await observer.until(lambda: not observer.sas[1].is_suspect)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_g5_what_answers_is_trusted_after_a_look_and_what_is_gone_is_forgotten(charon: Charon) -> None:
+    charon.sas = {1: ike(1, child(1), **SILENT), 2: ike(2, child(2), **SILENT)}
+    async with serving(charon), following(charon, suspects=True) as observer:
+        await observer.until(lambda: len(observer.sas) == 2 and all(sa.is_suspect for sa in observer.sas.values()))
+        charon.sas = {1: ike(1, child(1))}
+        await observer.until(lambda: not observer.sas[1].is_suspect)
+        charon.say("child-updown", ike(2, child(2)))
+        await observer.has(1)
+        assert charon.lists == 1
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_g5_nobody_asks_for_suspects_and_nobody_looks(charon: Charon) -> None:
+    charon.sas = {1: ike(1, child(1), **SILENT)}
+    async with serving(charon), following(charon, resync=0.02) as observer:
+        await observer.until(lambda: charon.lists > 3)
+        assert (charon.scans, observer.sas[1].is_suspect) == (0, False)
+        observer.watch_suspects(True)
+        await observer.until(lambda: observer.sas[1].is_suspect)
+        observer.watch_suspects(False)
+        await observer.until(lambda: not observer.sas[1].is_suspect)
+        scans, lists = charon.scans, charon.lists
+        await observer.until(lambda: charon.lists > lists + 2)
+        assert charon.scans == scans
+
+
+async def test_e13_when_a_child_came_up_is_said_once_for_all(charon: Charon, monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = [1_700_000_000.9]
+    monkeypatch.setattr("rri_bgp.sources.vici.source.time.time", lambda: wall[0])
+    charon.sas = {1: ike(1, child(1, **{"install-time": "100"}), established="5000"), 2: ike(2, child(2))}
+    async with serving(charon), following(charon) as observer:
+        await observer.has(1, 2)
+        assert (observer.sas[1].since, observer.sas[2].since) == (1_699_995_000, 0), "rekeyed, perhaps"
+        new = ike(3, child(3, **{"install-time": "0"}), established="7000")
+        charon.sas = {1: ike(1, child(1, **{"install-time": "100"}), established="5001")}
+        charon.say("child-updown", {"up": "yes"} | new)
+        await observer.has(1, 2, 3)
+        assert observer.sas[3].since == 1_700_000_000, "an event says that it is new"
+        wall[0] += 10
+        charon.sas[4] = ike(4, child(4, **{"install-time": "5"}), established="7000")
+        charon.say("ike-updown", {"up": "yes"} | ike(4))
+        await observer.has(1, 4)
+        assert observer.sas[4].since == 1_700_000_005, "so does a look, when it was not there at first"
+        wall[0] += 2
+        charon.sas[1] = ike(1, child(1, **{"install-time": "112"}), established="5011")
+        lists = charon.lists
+        charon.hang_up()
+        await observer.until(lambda: charon.lists > lists)
+        await observer.has(1, 4)
+        assert (observer.sas[1].since, observer.sas[4].since) == (1_699_995_000, 1_699_993_012)
