@@ -154,6 +154,9 @@ def _read_moment(line: Any, source: str) -> Moment:  # noqa: ANN401  # any JSON;
     return Moment(at, is_snapshot, changes)
 
 
+_OFTEN = 12
+"""So many fields are always there."""
+
 _SELDOM = ("if_id", "mark", "vrf", "since", "first", "is_suspect", "is_held")
 
 
@@ -195,14 +198,21 @@ def read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; che
         reqid=int(found["reqid"]),
         mode=Mode(found["mode"]),
         state=shared(str(found["state"])),
-        if_id=int(found.get("if_id", 0)),
-        mark=int(found.get("mark", 0)),
-        vrf=shared(str(found.get("vrf", ""))),
-        since=int(found.get("since", 0)),
-        first=int(found.get("first", 0)),
-        is_suspect=bool(found.get("is_suspect", False)),
-        is_held=bool(found.get("is_held", False)),
+        **({} if len(found) == _OFTEN else _read_seldom(found)),
     )
+
+
+def _read_seldom(found: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON; checked here
+    """The fields that are written only where they say something: most pairs have none of them, and there are many."""
+    return {
+        "if_id": int(found.get("if_id", 0)),
+        "mark": int(found.get("mark", 0)),
+        "vrf": shared(str(found.get("vrf", ""))),
+        "since": int(found.get("since", 0)),
+        "first": int(found.get("first", 0)),
+        "is_suspect": bool(found.get("is_suspect", False)),
+        "is_held": bool(found.get("is_held", False)),
+    }
 
 
 def _write_selector(selector: TrafficSelector) -> dict[str, Any]:
