@@ -24,9 +24,20 @@ from typing import NamedTuple
 
 from rri_bgp.model import ANY_PORT, Prefix, SaPair, TrafficSelector
 from rri_bgp.rri.entries import AccessList, AclLine
-from rri_bgp.rri.intervals import Interval, PrefixTable, add, holds, lowest, meets, merged, to_prefixes, without
+from rri_bgp.rri.intervals import (
+    Interval,
+    PrefixTable,
+    add,
+    holds,
+    holds_all,
+    lowest,
+    meets_any,
+    merged,
+    to_prefixes,
+    without,
+)
 
-__all__ = ["Permits", "covers", "permitted", "static_destinations"]
+__all__ = ["Permits", "covers", "local_start", "permitted", "static_destinations"]
 
 _BITS = {4: 32, 6: 128}
 _ALL = {version: ((0, (1 << bits) - 1),) for version, bits in _BITS.items()}
@@ -71,7 +82,7 @@ class _Traffic(NamedTuple):
             self.protocol in (0, other.protocol)
             and _within(other.ports, self.ports)
             and _within(other.source_ports, self.source_ports)
-            and all(holds(self.sources, first, last) for first, last in other.sources)
+            and holds_all(self.sources, other.sources)
         )
 
     def meets(self, other: _Traffic) -> bool:
@@ -80,7 +91,7 @@ class _Traffic(NamedTuple):
             (self.protocol == other.protocol or 0 in (self.protocol, other.protocol))
             and _touches(other.ports, self.ports)
             and _touches(other.source_ports, self.source_ports)
-            and any(meets(self.sources, first, last) for first, last in other.sources)
+            and meets_any(self.sources, other.sources)
         )
 
 
@@ -110,9 +121,7 @@ def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) 
     version, protocol = remote.version, remote.protocol
     if not local:
         return _Traffic(_ALL[version], protocol, ANY_PORT, remote.ports)
-    fitting = [
-        one for one in local if one.version == version and (one.protocol == protocol or 0 in (one.protocol, protocol))
-    ]
+    fitting = [one for one in local if _is_pair(remote, one)]
     if not fitting:
         return None
     first = fitting[0]
@@ -125,6 +134,21 @@ def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) 
         (min(one.ports[0] for one in fitting), max(one.ports[1] for one in fitting)),
         remote.ports,
     )
+
+
+def _is_pair(remote: TrafficSelector, local: TrafficSelector) -> bool:
+    """Whether there is traffic between two selectors."""
+    mine, other = remote.protocol, local.protocol
+    return remote.version == local.version and (mine == other or mine == 0 or other == 0)
+
+
+def local_start(sa: SaPair) -> int | None:
+    """An address that the sources of a list must hold for the SA to belong to it; None where it cannot belong."""
+    if not sa.remote_ts:
+        return None
+    if not sa.local_ts:
+        return 0
+    return next((one.start for one in sa.local_ts if _is_pair(sa.remote_ts[0], one)), None)
 
 
 def _reachable(acl: AccessList, version: int) -> Iterator[tuple[int, list[Interval]]]:
@@ -247,7 +271,7 @@ class _Side:
         """Whether permit lines name all of a selector, and deny lines leave anything of it."""
         if not self._is_named(remote, traffic):
             return False
-        return not self._has_deny or next(self.permitted(remote, traffic), None) is not None
+        return not self._has_deny or self._leaves_something(remote, traffic)
 
     def _is_named(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
         if any(self._takes(index, traffic) for index in self._named.holding(remote.start, remote.end)):
@@ -258,6 +282,15 @@ class _Side:
             remote.start,
             remote.end,
         )
+
+    def _leaves_something(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+        deciding = (
+            index for index in self._decided.holding(remote.start, remote.start) if self._counts(index, traffic)
+        )
+        first = min(deciding, default=None)  # most often the selector's first address tells already
+        if first is not None and self._lines[first].permit:
+            return True
+        return next(self.permitted(remote, traffic), None) is not None
 
     def permitted(self, remote: TrafficSelector, traffic: _Traffic) -> Iterator[Interval]:
         """The parts of a selector that a permit line decides, ascending; parts may touch."""

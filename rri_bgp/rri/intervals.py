@@ -14,7 +14,19 @@ from typing import Generic, TypeVar
 
 from rri_bgp.model import Prefix, range_to_prefixes
 
-__all__ = ["Interval", "PrefixTable", "add", "holds", "lowest", "meets", "merged", "to_prefixes", "without"]
+__all__ = [
+    "Interval",
+    "PrefixTable",
+    "add",
+    "holds",
+    "holds_all",
+    "lowest",
+    "meets",
+    "meets_any",
+    "merged",
+    "to_prefixes",
+    "without",
+]
 
 Interval = tuple[int, int]
 _T = TypeVar("_T")
@@ -68,6 +80,19 @@ def meets(known: Sequence[Interval], first: int, last: int) -> bool:
     """Whether a set holds any of an interval."""
     index = bisect_left(known, first, key=_last)
     return index < len(known) and known[index][0] <= last
+
+
+def holds_all(known: Sequence[Interval], others: Sequence[Interval]) -> bool:
+    """Whether a set holds all of another, which is not empty. A set of one interval looks at the other's ends only."""
+    if len(known) == 1:
+        return known[0][0] <= others[0][0] and others[-1][1] <= known[0][1]
+    return all(holds(known, first, last) for first, last in others)
+
+
+def meets_any(known: Sequence[Interval], others: Sequence[Interval]) -> bool:
+    """Whether two sets have an address in common; looks at each interval of the smaller one."""
+    few, many = (known, others) if len(known) < len(others) else (others, known)
+    return any(meets(many, first, last) for first, last in few)
 
 
 def to_prefixes(version: int, known: Iterable[Interval]) -> tuple[Prefix, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 import pytest
 
-from rri_bgp.model import ANY_PORT, Prefix, SaKey, SaPair, TrafficSelector, range_to_prefixes
+from rri_bgp.model import ANY_PORT, SaPair, TrafficSelector, range_to_prefixes
 from rri_bgp.rri.acl import Permits, covers, permitted, static_destinations
 from rri_bgp.rri.entries import AccessList, AclLine
+from tests import values
+from tests.values import pfx, ts
 
 ANY = ("0.0.0.0/0", "::/0")
-
-
-def prefixes(*texts: str) -> tuple[Prefix, ...]:
-    return tuple(Prefix.parse(text) for text in texts)
 
 
 def line(
@@ -28,8 +24,8 @@ def line(
     sides = [(side,) if isinstance(side, str) else side for side in (source, destination)]
     return AclLine(
         permit=verb == "permit",
-        source=prefixes(*sides[0]),
-        destination=prefixes(*sides[1]),
+        source=tuple(pfx(text) for text in sides[0]),
+        destination=tuple(pfx(text) for text in sides[1]),
         where="hub.yaml:1",
         text="",
         protocol=protocol,
@@ -42,24 +38,8 @@ def acl(*lines: AclLine) -> AccessList:
     return AccessList("branches", lines)
 
 
-def selector(text: str, protocol: int = 0, ports: tuple[int, int] = ANY_PORT) -> TrafficSelector:
-    if ".." in text:
-        start, end = (ip_address(part) for part in text.split(".."))
-        return TrafficSelector(start.version, int(start), int(end), protocol, ports)
-    return TrafficSelector.from_prefix(Prefix.parse(text), protocol, ports)
-
-
 def sa(remote: tuple[str | TrafficSelector, ...], local: tuple[str | TrafficSelector, ...] = ()) -> SaPair:
-    sides = [tuple(selector(one) if isinstance(one, str) else one for one in side) for side in (remote, local)]
-    return SaPair(
-        key=SaKey("vici", 1),
-        connection="branch1",
-        child="net",
-        peer=ip_address("203.0.113.2"),
-        local=ip_address("203.0.113.1"),
-        remote_ts=sides[0],
-        local_ts=sides[1],
-    )
+    return values.sa(1, *remote, local_ts=local)
 
 
 def static(*lines: AclLine) -> list[tuple[int, str]]:
@@ -236,27 +216,27 @@ def test_unknown_local_selectors_may_be_any() -> None:
 def test_local_selectors_of_another_family_or_protocol_carry_nothing_there() -> None:
     found = acl(line("permit", ANY, ANY))
     assert part(found, "10.0.0.0/16", "2001:db8::/32") == []
-    assert part(found, selector("10.0.0.0/16", 6), selector("192.168.1.0/24", 17)) == []
+    assert part(found, ts("10.0.0.0/16", 6), ts("192.168.1.0/24", 17)) == []
     assert not covers(found, sa(("10.0.0.0/16",), ("2001:db8::/32",)))
 
 
 def test_the_protocol_may_stand_on_either_side() -> None:
     found = acl(line("permit", ANY, "10.0.0.0/16", protocol=6))
-    tcp, local_tcp = selector("10.0.0.0/16", 6), selector("192.168.1.0/24", 6)
+    tcp, local_tcp = ts("10.0.0.0/16", 6), ts("192.168.1.0/24", 6)
     assert covers(found, sa((tcp,), ("192.168.1.0/24",)))
     assert covers(found, sa(("10.0.0.0/16",), (local_tcp,)))
-    assert covers(found, sa(("10.0.0.0/16",), (local_tcp, selector("192.168.2.0/24", 6))))
+    assert covers(found, sa(("10.0.0.0/16",), (local_tcp, ts("192.168.2.0/24", 6))))
     assert not covers(found, sa(("10.0.0.0/16",), ("192.168.1.0/24",)))
-    assert not covers(found, sa(("10.0.0.0/16",), (local_tcp, selector("192.168.2.0/24", 17))))
-    assert part(found, "10.0.0.0/16", local_tcp, selector("192.168.2.0/24", 17)) == ["10.0.0.0/16"]
+    assert not covers(found, sa(("10.0.0.0/16",), (local_tcp, ts("192.168.2.0/24", 17))))
+    assert part(found, "10.0.0.0/16", local_tcp, ts("192.168.2.0/24", 17)) == ["10.0.0.0/16"]
 
 
 def test_ports_of_several_local_selectors_count_as_one_range() -> None:
     found = acl(line("permit", ANY, "10.0.0.0/16", protocol=6, source_ports=(1024, 2048)))
-    low, high = selector("192.168.1.0/24", 6, (1024, 1030)), selector("192.168.2.0/24", 6, (2000, 2048))
+    low, high = ts("192.168.1.0/24", 6, (1024, 1030)), ts("192.168.2.0/24", 6, (2000, 2048))
     assert covers(found, sa(("10.0.0.0/16",), (low, high)))
-    assert not covers(found, sa(("10.0.0.0/16",), (low, selector("192.168.2.0/24", 6, (2000, 2049)))))
-    assert not covers(found, sa(("10.0.0.0/16",), (selector("192.168.2.0/24", 6, (1023, 1030)), high)))
+    assert not covers(found, sa(("10.0.0.0/16",), (low, ts("192.168.2.0/24", 6, (2000, 2049)))))
+    assert not covers(found, sa(("10.0.0.0/16",), (ts("192.168.2.0/24", 6, (1023, 1030)), high)))
 
 
 def test_e2_an_sa_belongs_where_all_its_selectors_lie_within_permit_lines() -> None:
@@ -284,7 +264,7 @@ def test_e2_an_sa_within_an_earlier_deny_line_does_not_belong() -> None:
 
 def test_e2_each_selector_is_judged_with_its_own_ports() -> None:
     found = acl(line("permit", ANY, "10.0.0.0/16", protocol=6, ports=(80, 443)))
-    web, tls, mail = (selector("10.0.0.0/16", 6, (port, port)) for port in (80, 443, 25))
+    web, tls, mail = (ts("10.0.0.0/16", 6, (port, port)) for port in (80, 443, 25))
     assert covers(found, sa((web, tls), ("192.168.1.0/24",)))
     assert Permits(found).outside(sa((web, mail), ("192.168.1.0/24",))) == mail
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from rri_bgp.model import Prefix
-from rri_bgp.rri.intervals import PrefixTable, add, holds, lowest, meets, merged, to_prefixes, without
+from rri_bgp.rri.intervals import (
+    PrefixTable,
+    add,
+    holds,
+    holds_all,
+    lowest,
+    meets,
+    meets_any,
+    merged,
+    to_prefixes,
+    without,
+)
 
 
 def test_intervals_that_overlap_or_touch_become_one() -> None:
@@ -39,6 +50,15 @@ def test_whether_a_set_holds_all_or_any_of_an_interval() -> None:
     assert [meets(known, *one) for one in ((0, 1), (0, 2), (4, 5), (5, 7), (9, 20), (10, 11))] == [
         False, True, True, False, True, False,
     ]  # fmt: skip
+
+
+def test_whether_a_set_holds_all_or_any_of_another() -> None:
+    one, two = [(2, 9)], [(2, 4), (8, 9)]
+    others = ([(2, 3), (8, 9)], [(2, 9)], [(1, 3), (8, 9)], [(2, 3), (9, 10)], [(5, 7)], [(0, 1), (10, 11)])
+    assert [holds_all(one, other) for other in others] == [True, True, False, False, True, False]
+    assert [holds_all(two, other) for other in others] == [True, False, False, False, False, False]
+    assert [meets_any(one, other) for other in others] == [True, True, True, True, True, False]
+    assert [meets_any(two, other) for other in others] == [True, True, True, True, False, False]
 
 
 def test_a_set_becomes_prefixes() -> None:
