@@ -125,8 +125,11 @@ class TrafficSelector:
         return self.protocol == 0 and self.ports == ANY_PORT
 
     def prefixes(self) -> tuple[Prefix, ...]:
-        """The exact, least set of prefixes: a range that is no prefix becomes several."""
-        return tuple(range_to_prefixes(self.version, self.start, self.end))
+        """The exact, least set of prefixes: a range that is no prefix becomes several, ``2 * bits - 2`` at the most."""
+        host_bits = self.end - self.start
+        if host_bits & (host_bits + 1) or self.start & host_bits:
+            return tuple(range_to_prefixes(self.version, self.start, self.end))
+        return (Prefix(self.version, self.start, _BITS[self.version] - host_bits.bit_length()),)
 
     def __str__(self) -> str:
         prefixes = self.prefixes()

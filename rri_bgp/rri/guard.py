@@ -1,52 +1,54 @@
-"""What a remote peer proposes and nobody believes without being told to (rules E10, E11, G1).
+"""What a remote peer is not believed (rule G1): special destinations, what is not in the allow-list, lengths.
 
-A peer chooses its own traffic selectors. What stands here is the safe default; the settings that relax it
-(``allow-default``, ``port-proxies``, ``guard``) belong here too once they exist.
+A peer chooses its own traffic selectors. The limits, the other half of the rule, are in ``limits``: they depend on what
+others ask for, and all that is here depends on one destination alone.
 """
 
 from __future__ import annotations
 
-from rri_bgp.model import Prefix, Refusal, SaPair, TrafficSelector
+from rri_bgp.model import Address, Prefix
+from rri_bgp.reasons import Reason
+from rri_bgp.rri.entries import MapEntry, Special
+from rri_bgp.rri.fence import REASONS, Fence
 
-__all__ = ["refuse_prefix", "refuse_selector"]
+__all__ = ["EntryGuard", "Verdict"]
 
-_NEVER_ROUTED = tuple(
-    (Prefix.parse(text), what)
-    for text, what in (
-        ("0.0.0.0/8", "unspecified"),
-        ("127.0.0.0/8", "loopback"),
-        ("169.254.0.0/16", "link-local"),
-        ("224.0.0.0/4", "multicast"),
-        ("255.255.255.255/32", "broadcast"),
-        ("::/128", "unspecified"),
-        ("::1/128", "loopback"),
-        ("fe80::/10", "link-local"),
-        ("ff00::/8", "multicast"),
-    )
-)
-
-_BOUNDS = {
-    version: tuple((p.network, p.last, p, what) for p, what in _NEVER_ROUTED if p.version == version)
-    for version in (4, 6)
-}
-"""The same by IP version, with both ends computed: every prefix of every SA passes here."""
+Verdict = tuple[Reason, tuple[object, ...]]
+"""Why something is refused, and what that is about."""
 
 
-def refuse_selector(sa: SaPair, selector: TrafficSelector) -> Refusal | None:
-    """Why no prefix of this selector may become a route, or None (rule E11)."""
-    if selector.whole:
+class EntryGuard:
+    """The guard of one map entry. ``fence`` is what stands in the way of its routes."""
+
+    def __init__(self, entry: MapEntry, fence: Fence) -> None:
+        self._entry = entry
+        self._fence = fence
+        self._minds_peer = Special.PEER not in entry.guard.allow_special
+        self.has_bounds = entry.guard.allow is not None or bool(entry.guard.lengths)
+        """Whether more than special destinations has to be looked at."""
+
+    def is_clear(self, version: int, first: int, last: int, peer: Address) -> bool:
+        """Whether nothing special is in ``first``..``last``, both inside, for what this peer proposes."""
+        if self._minds_peer and first <= int(peer) <= last and peer.version == version:
+            return False
+        return self._fence.is_clear(version, first, last)
+
+    def refuse(self, prefix: Prefix, peer: Address) -> Verdict | None:
+        """Why a prefix that this peer proposes may not become a route, None where it may."""
+        if self._minds_peer and prefix.has_address(peer):
+            return Reason.PEER, (peer,)
+        found = self._fence.barred_by(prefix)
+        if found is not None:
+            what, special = found
+            return REASONS[special], (what,)
+        return self.refuse_bounds(prefix)
+
+    def refuse_bounds(self, prefix: Prefix) -> Verdict | None:
+        """The same, whatever is special about the prefix: only the allow-list and the bounds of its length."""
+        guard = self._entry.guard
+        if guard.allow is not None and not any(rule.takes(prefix) for rule in guard.allow):
+            return Reason.NOT_ALLOWED, (self._entry.name, self._entry.where)
+        bounds = guard.lengths.get(prefix.version)
+        if bounds is not None and not bounds[0] <= prefix.length <= bounds[1]:
+            return Reason.LENGTH, bounds
         return None
-    return Refusal(sa.key, None, "E11", f"{selector} is limited to a protocol or port")
-
-
-def refuse_prefix(sa: SaPair, prefix: Prefix) -> Refusal | None:
-    """Why this remote prefix may not become a route, or None (rules E10, G1)."""
-    if prefix.length == 0:
-        return Refusal(sa.key, prefix, "E10", f"{prefix} would be a default route")
-    first, last = prefix.network, prefix.last
-    for low, high, reserved, what in _BOUNDS[prefix.version]:
-        if first <= high and last >= low:
-            return Refusal(sa.key, prefix, "G1", f"{prefix} is or holds {what} addresses ({reserved})")
-    if prefix.has_address(sa.peer):
-        return Refusal(sa.key, prefix, "G1", f"{prefix} covers the peer's own address {sa.peer}")
-    return None

@@ -1,48 +1,74 @@
-"""The routes that should exist, kept up to date one SA pair at a time, and the same from scratch.
+"""The routes that should exist, kept up to date one SA pair at a time.
 
-Rules of this file: a route is a function of the policy and of the SA pairs that exist now, never of how they came
-(rule E7). ``Rib`` is the incremental form: a change touches only the prefixes of the SA pairs that changed.
-``routes_from_scratch`` is the plain form; a property test holds the two equal over random histories.
+Rules of this file: a route is a function of the policy, the surroundings and the SA pairs that exist now, never of how
+they came (rule E7). A change touches only the destinations of the SA pairs that changed, and of those that a limit lets
+in or out by that. ``routes_from_scratch`` (``scratch``) is the plain form; a property test holds the two equal over
+random histories.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from rri_bgp.model import Claim, Path, Prefix, Refusal, Route, SaKey, SaPair
+from rri_bgp.model import Address, Claim, Destination, LineKey, Owner, Path, Refusal, Route, SaKey, SaPair
+from rri_bgp.rri.best import Claims, are_other, make_route, ordered_paths
 from rri_bgp.rri.entries import MapEntry, Policy
-from rri_bgp.rri.match import Matcher
-from rri_bgp.rri.routes import Derived, derive
+from rri_bgp.rri.limits import Asker, Limits, Move, asker_of_sa, has_limits
+from rri_bgp.rri.routes import Derived, Deriver, first_peer
+from rri_bgp.rri.surroundings import Surroundings
+from rri_bgp.rri.touch import Touch
 
-__all__ = ["Rib", "routes_from_scratch"]
+__all__ = ["Rib"]
+
+_NOTHING = Derived()
+
+_Before = dict[Destination, Claims | None]
+"""The claims of the destinations that a change has touched, as they were before it."""
 
 
 class Rib:
-    """Owners per prefix: a route exists while anybody claims it, so a rekey or reauthentication is silent (rule E6)."""
+    """Owners per destination: a route exists while anybody claims it, so a rekey is silent (rule E6)."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._begin(policy)
+    def __init__(self, policy: Policy, surroundings: Surroundings | None = None) -> None:
+        self._begin(policy, surroundings or Surroundings(), ())
 
-    def _begin(self, policy: Policy) -> None:
+    def _begin(self, policy: Policy, surroundings: Surroundings, sas: Iterable[SaPair]) -> None:
         self.policy = policy
-        self._matcher = Matcher(policy)
+        self.surroundings = surroundings
+        self._deriver = Deriver(policy, surroundings)
+        self._entries = {entry.name: entry for entry in policy.entries}
         self._sas: dict[SaKey, SaPair] = {}
-        self._derived: dict[SaKey, Derived] = {}
-        self._claims: dict[Prefix, tuple[Claim, ...]] = {}
+        self._lines: dict[LineKey, Asker] = {}
+        self._wanted: dict[Owner, Claims] = {}
+        """What each owner wants; those that want nothing are not there, so it has no empty tuples."""
+        self._refused: dict[Owner, tuple[Refusal, ...]] = {}
+        """Likewise, limits apart."""
+        self._claims: dict[Destination, Claims] = {}
+        """Of what is wanted what is within the limits."""
+        self._limits = Limits(policy, self._wanted, self._asker) if has_limits(policy) else None
+        before: _Before = {}
+        self._take_lines(before)
+        for sa in sas:
+            self._settle(sa.key, self._deriver.derive(sa), sa, before)
+            self._sas[sa.key] = sa
 
-    def update(self, changes: Mapping[SaKey, SaPair | None]) -> set[Prefix]:
-        """Takes SA pairs that came or changed, or went (None). Returns the prefixes whose path is another now."""
-        before: dict[Prefix, Path | None] = {}
+    def update(self, changes: Mapping[SaKey, SaPair | None]) -> set[Destination]:
+        """Takes SA pairs that came or changed, or went (None). Returns the destinations with other paths now."""
+        before: _Before = {}
+        derive = self._deriver.derive
         for key, sa in changes.items():
             if self._sas.get(key) == sa:
                 continue
-            old = self._derived.get(key)
-            new = None if sa is None else derive(self.policy, self._matcher, sa)
-            self._replace_claims(old, new, before)
-            self._remember(key, sa, new)
-        return {prefix for prefix, path in before.items() if path != self.path(prefix)}
+            if sa is None:
+                self._settle(key, _NOTHING, None, before)
+                del self._sas[key]
+            else:
+                self._settle(key, derive(sa), sa, before)
+                self._sas[key] = sa
+        return self._changed(before)
 
-    def snapshot(self, source: str, sas: Iterable[SaPair]) -> set[Prefix]:
+    def snapshot(self, source: str, sas: Iterable[SaPair]) -> set[Destination]:
         """Takes all SA pairs that a source has: one that is not among them is gone, whatever events said (rule E8)."""
         return self.update(self.difference(source, sas))
 
@@ -53,31 +79,165 @@ class Rib:
         changes.update((key, None) for key in self._sas if key.source == source and key not in found)
         return changes
 
-    def take_policy(self, policy: Policy) -> set[Prefix]:
-        """Works everything out anew under another policy. Returns the prefixes whose path is another now (rule E4)."""
-        before = {prefix: self.path(prefix) for prefix in self._claims}
-        sas = self._sas
-        self._begin(policy)
-        self.update(sas)
-        return {prefix for prefix in before.keys() | self._claims.keys() if before.get(prefix) != self.path(prefix)}
+    def take_policy(self, policy: Policy) -> set[Destination]:
+        """Works everything out anew under another policy. Returns the destinations with other paths now (rule E4).
 
-    def path(self, prefix: Prefix) -> Path | None:
-        """What to announce for a prefix, None for nothing."""
-        claims = self._claims.get(prefix)
-        return _best_path(self.policy, prefix, claims) if claims else None
+        One that had no path between is not among them unless its paths are other ones.
+        """
+        old_policy, old = self.policy, self._claims
+        self._begin(policy, self.surroundings, self._sas.values())
+        new = self._claims
+        return {
+            destination
+            for destination in old.keys() | new.keys()
+            if are_other(policy, new.get(destination), old_policy, old.get(destination))
+        }
 
-    def route(self, prefix: Prefix) -> Route | None:
-        """The route for exactly this prefix, None where nobody wants it."""
-        claims = self._claims.get(prefix)
-        return Route(prefix, _best_path(self.policy, prefix, claims), claims) if claims else None
+    def take_surroundings(self, surroundings: Surroundings) -> set[Destination]:
+        """Works out anew what another state of things around us can touch. Returns the destinations with other paths.
+
+        That is: the entries of groups that were won or lost, the peers whose names resolve otherwise, and what overlaps
+        with an address or network that came or went (rules G1, G2, E3).
+        """
+        touch = Touch(self.policy, self.surroundings, surroundings)
+        touched = [sa for sa in self._sas.values() if self._is_touched(touch, sa)]
+        self.surroundings = surroundings
+        self._deriver = Deriver(self.policy, surroundings)
+        before: _Before = {}
+        for sa in touched:
+            self._settle(sa.key, self._deriver.derive(sa), sa, before)
+        self._take_lines(before)
+        return self._changed(before)
+
+    def _is_touched(self, touch: Touch, sa: SaPair) -> bool:
+        if touch.finds_peer(sa):
+            return True
+        wanted = self._wanted.get(sa.key, ())
+        if touch.ranks and (wanted[0].rank if wanted else self._deriver.matcher.rank(sa)) in touch.ranks:
+            return True
+        if not touch.has_fence:
+            return False
+        refused = [one.destination for one in self._refused.get(sa.key, ()) if one.destination is not None]
+        return touch.meets([*(claim.destination for claim in wanted), *refused])
+
+    def _changed(self, before: _Before) -> set[Destination]:
+        """Of the destinations that were touched those that have come to something else."""
+        policy, claims = self.policy, self._claims
+        return {
+            destination
+            for destination, old in before.items()
+            if are_other(policy, claims.get(destination), policy, old)
+        }
+
+    def _take_lines(self, before: _Before) -> None:
+        """Brings the owners that are no SA up to date: the permit lines of static entries (rule E3)."""
+        lines = self._deriver.derive_lines()
+        for key in [*lines, *(key for key in self._lines if key not in lines)]:
+            derived, asker = lines.get(key, (_NOTHING, None))
+            self._settle(key, derived, asker, before)
+            if asker is not None:
+                self._lines[key] = asker
+            else:
+                del self._lines[key]
+
+    def _settle(self, owner: Owner, derived: Derived, asker: Asker | SaPair | None, before: _Before) -> None:
+        """Puts what an owner wants now in the place of what it wanted. ``asker`` is the owner as it is now."""
+        if derived.refusals:
+            self._refused[owner] = derived.refusals
+        elif self._refused:
+            self._refused.pop(owner, None)
+        old, new = self._wanted.get(owner, ()), derived.claims
+        if self._limits is not None:
+            self._settle_within(self._limits, owner, old, new, asker, before)
+            return
+        if old == new:
+            return
+        for claim in old:
+            self._remove(claim, before)
+        if len(new) == 1 and new[0].destination not in self._claims:  # as most are: one tuple does for both tables
+            before.setdefault(new[0].destination, None)
+            self._claims[new[0].destination] = new
+        else:
+            for claim in new:
+                self._add(claim, before)
+        self._want(owner, new)
+
+    def _want(self, owner: Owner, claims: Claims) -> None:
+        if claims:
+            self._wanted[owner] = claims
+        else:
+            self._wanted.pop(owner, None)
+
+    def _settle_within(
+        self,
+        limits: Limits,
+        owner: Owner,
+        old: Claims,
+        new: Claims,
+        asker: Asker | SaPair | None,
+        before: _Before,
+    ) -> None:
+        now = asker_of_sa(asker) if isinstance(asker, SaPair) else asker
+        if old == new and (not old or self._asker(owner) == now):
+            return
+        if old:
+            self._apply(limits.go(owner, self._asker(owner), old), before)
+            self._want(owner, ())
+        if new and now is not None:
+            self._apply(limits.come(owner, now, new), before)
+            self._want(owner, new)
+
+    def _apply(self, moves: Iterable[Move], before: _Before) -> None:
+        for claim, _, comes in moves:
+            if comes:
+                self._add(claim, before)
+            else:
+                self._remove(claim, before)
+
+    def _asker(self, owner: Owner) -> Asker:
+        """Who an owner is to the limits, as it was when its claims were taken."""
+        return self._lines[owner] if isinstance(owner, LineKey) else asker_of_sa(self._sas[owner])
+
+    def _add(self, claim: Claim, before: _Before) -> None:
+        known = self._claims.get(claim.destination)
+        before.setdefault(claim.destination, known)
+        if known is None:
+            self._claims[claim.destination] = (claim,)
+        else:
+            index = bisect_left(known, claim)
+            self._claims[claim.destination] = (*known[:index], claim, *known[index:])
+
+    def _remove(self, claim: Claim, before: _Before) -> None:
+        known = self._claims[claim.destination]
+        before.setdefault(claim.destination, known)
+        if len(known) == 1:
+            del self._claims[claim.destination]
+        else:
+            index = bisect_left(known, claim)
+            self._claims[claim.destination] = known[:index] + known[index + 1 :]
+
+    def path(self, destination: Destination) -> Path | None:
+        """The best path of a destination, None for no route."""
+        claims = self._claims.get(destination)
+        return claims[0].path if claims else None
+
+    def paths(self, destination: Destination) -> tuple[Path, ...]:
+        """All paths to announce, the best first: more than one only with ``overlap: ecmp`` (rule E13)."""
+        claims = self._claims.get(destination)
+        return ordered_paths(self.policy, claims) if claims else ()
+
+    def route(self, destination: Destination) -> Route | None:
+        """The route for exactly this destination, None where nobody wants it."""
+        claims = self._claims.get(destination)
+        return make_route(self.policy, destination, claims) if claims else None
 
     def routes(self) -> Iterator[Route]:
         """All routes, in no order."""
-        for prefix, claims in self._claims.items():
-            yield Route(prefix, _best_path(self.policy, prefix, claims), claims)
+        for destination, claims in self._claims.items():
+            yield make_route(self.policy, destination, claims)
 
-    def prefixes(self) -> Collection[Prefix]:
-        """The prefixes of all routes, in no order."""
+    def destinations(self) -> Collection[Destination]:
+        """The destinations of all routes, in no order."""
         return self._claims.keys()
 
     def sas(self) -> Collection[SaPair]:
@@ -88,66 +248,47 @@ class Rib:
         """The SA pair of that key."""
         return self._sas.get(key)
 
+    def lines(self) -> Collection[LineKey]:
+        """The access list lines that are owners (rule E3)."""
+        return self._lines.keys()
+
+    def wanted(self, owner: Owner) -> Claims:
+        """What an owner wants, whether or not a limit lets it have that."""
+        return self._wanted.get(owner, ())
+
     def entry_of(self, sa: SaPair) -> MapEntry | None:
         """The map entry that takes an SA pair."""
-        rank = self._matcher.rank(sa)
+        rank = self._deriver.matcher.rank(sa)
         return None if rank is None else self.policy.entries[rank]
 
-    def refusals(self) -> Iterator[Refusal]:
-        """Everything that was asked for and refused."""
-        for derived in self._derived.values():
-            yield from derived.refusals
+    def owner_entry(self, owner: Owner) -> MapEntry | None:
+        """The map entry of an owner, None where there is no such owner or no entry takes it."""
+        if isinstance(owner, LineKey):
+            return self._entries.get(owner.entry)
+        sa = self._sas.get(owner)
+        return None if sa is None else self.entry_of(sa)
 
-    def refusals_of(self, key: SaKey) -> tuple[Refusal, ...]:
-        """What one SA pair asked for in vain."""
-        derived = self._derived.get(key)
-        return derived.refusals if derived else ()
+    def peer(self, owner: Owner) -> Address | None:
+        """The peer of an owner: of its SA pair, or the first of its static entry (rule E3). None for no such owner."""
+        if isinstance(owner, LineKey):
+            entry = self._entries.get(owner.entry)
+            return None if entry is None else first_peer(entry, self.surroundings)
+        sa = self._sas.get(owner)
+        return None if sa is None else sa.peer
+
+    def refusals(self) -> Iterator[Refusal]:
+        """Everything that was asked for and refused, in no order."""
+        for refusals in self._refused.values():
+            yield from refusals
+        if self._limits is not None:
+            yield from self._limits.refusals()
+
+    def refusals_of(self, owner: Owner) -> tuple[Refusal, ...]:
+        """What one owner asked for in vain."""
+        found = self._refused.get(owner, ())
+        if self._limits is None or owner not in self._wanted:
+            return found
+        return (*found, *self._limits.refusals_of(self._asker(owner), self._wanted[owner]))
 
     def __len__(self) -> int:
         return len(self._claims)
-
-    def _replace_claims(self, old: Derived | None, new: Derived | None, before: dict[Prefix, Path | None]) -> None:
-        old_claims = old.claims if old else {}
-        new_claims = new.claims if new else {}
-        for prefix in old_claims.keys() | new_claims.keys():
-            gone, come = old_claims.get(prefix), new_claims.get(prefix)
-            if gone == come:
-                continue
-            before.setdefault(prefix, self.path(prefix))
-            claims = [claim for claim in self._claims.get(prefix, ()) if claim != gone]
-            if come is not None:
-                claims.append(come)
-            if claims:
-                self._claims[prefix] = tuple(sorted(claims, key=_preference))
-            else:
-                del self._claims[prefix]
-
-    def _remember(self, key: SaKey, sa: SaPair | None, derived: Derived | None) -> None:
-        if sa is None or derived is None:
-            del self._sas[key], self._derived[key]
-        else:
-            self._sas[key] = sa
-            self._derived[key] = derived
-
-
-def routes_from_scratch(policy: Policy, sas: Iterable[SaPair]) -> dict[Prefix, Route]:
-    """The routes of these SA pairs under this policy: what ``Rib`` must hold after any history that ends in them."""
-    matcher = Matcher(policy)
-    claims: dict[Prefix, list[Claim]] = {}
-    for sa in sas:
-        for prefix, claim in derive(policy, matcher, sa).claims.items():
-            claims.setdefault(prefix, []).append(claim)
-    routes = {}
-    for prefix, wanted in claims.items():
-        ordered = tuple(sorted(wanted, key=_preference))
-        routes[prefix] = Route(prefix, _best_path(policy, prefix, ordered), ordered)
-    return routes
-
-
-def _preference(claim: Claim) -> tuple[int, SaKey]:
-    """The lowest entry wins a prefix, as the lowest sequence wins an SA; the SA's own order changes no path."""
-    return (claim.rank, claim.owner)
-
-
-def _best_path(policy: Policy, prefix: Prefix, claims: tuple[Claim, ...]) -> Path:
-    return policy.entries[claims[0].rank].paths[prefix.version]
