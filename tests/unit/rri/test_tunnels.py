@@ -1,0 +1,478 @@
+"""What counts, and when: lines and their age (E6, E13), hold-down (G4), suspicions (G5), restarts (G7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rri_bgp.model import SaKey, SaPair
+from rri_bgp.rri.entries import Policy
+from rri_bgp.rri.tunnels import Tunnels
+from tests.values import entry, policy, sa
+
+PLAIN = policy()
+KEEPS = policy(entry(withdraw_delay=10))
+WAITS = policy(entry(announce_delay=5))
+DEGRADES = policy(entry(degrade_med=500))
+
+
+class World:
+    """Tunnels, a clock, and what counts: the changes that were told, taken together."""
+
+    def __init__(self, rules: Policy, epoch: float | None = None) -> None:
+        self.tunnels = Tunnels(rules, epoch)
+        self.now = 1000.0
+        self.counts: dict[SaKey, SaPair] = {}
+
+    def say(self, *come: SaPair, gone: tuple[int, ...] = ()) -> dict[SaKey, SaPair | None]:
+        changes: dict[SaKey, SaPair | None] = {SaKey("vici", uniqueid): None for uniqueid in gone}
+        changes.update((one.key, one) for one in come)
+        return self.take(self.tunnels.update(changes, self.now))
+
+    def after(self, seconds: float) -> dict[SaKey, SaPair | None]:
+        self.now += seconds
+        return self.take(self.tunnels.advance(self.now))
+
+    def reload(self, rules: Policy) -> dict[SaKey, SaPair | None]:
+        return self.take(self.tunnels.take_policy(rules, self.now))
+
+    def take(self, told: dict[SaKey, SaPair | None]) -> dict[SaKey, SaPair | None]:
+        for key, one in told.items():
+            if one is None:
+                self.counts.pop(key, None)
+            else:
+                assert one.key == key
+                self.counts[key] = one
+        return told
+
+    def due(self) -> float | None:
+        return self.tunnels.due
+
+    @property
+    def ids(self) -> set[int]:
+        return {key.uniqueid for key in self.counts}
+
+    def one(self, uniqueid: int) -> SaPair:
+        return self.counts[SaKey("vici", uniqueid)]
+
+
+def gone(uniqueid: int) -> dict[SaKey, SaPair | None]:
+    return {SaKey("vici", uniqueid): None}
+
+
+def told(*pairs: SaPair) -> dict[SaKey, SaPair | None]:
+    return {one.key: one for one in pairs}
+
+
+# Without any delay -------------------------------------------------------------------------------------------------
+
+
+def test_e7_what_the_sources_say_is_what_counts_and_is_told_once() -> None:
+    world = World(PLAIN)
+    one = sa(1, "10.1.0.0/16", since=100)
+    assert world.say(one) == told(one)
+    assert world.say(one) == {}
+    assert world.counts[one.key] is one
+    assert world.tunnels.sa(one.key) is one
+    changed = replace(one, state="REKEYING")
+    assert world.say(changed) == told(changed)
+    assert world.say(gone=(1, 9)) == gone(1)
+    assert (world.say(gone=(1,)), world.due(), world.tunnels.sa(one.key)) == ({}, None, None)
+
+
+def test_e8_the_difference_to_a_snapshot_is_of_what_was_told() -> None:
+    world = World(DEGRADES)
+    one, two, three = sa(1, "10.1.0.0/16", is_suspect=True), sa(2, "10.2.0.0/16"), sa(3, "10.3.0.0/16")
+    other = sa(4, "10.4.0.0/16", source="xfrm")
+    world.say(one, two, other)
+    assert world.tunnels.difference("vici", [one, three]) == told(three) | gone(2)
+
+
+def test_e6_a_rekey_continues_its_line() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    second = sa(2, "10.1.0.0/16", since=500)
+    assert world.say(second) == told(replace(second, since=100, first=1))
+    assert world.say(gone=(1,)) == gone(1)
+    third = sa(3, "10.1.0.0/16", since=900)
+    assert world.say(third, gone=(2,)) == told(replace(third, since=100, first=1)) | gone(2)
+
+
+def test_e6_both_halves_of_a_rekey_in_one_change_in_any_order() -> None:
+    old, new = sa(1, "10.1.0.0/16", since=100), sa(2, "10.1.0.0/16", since=500)
+    for halves in ({old.key: None, new.key: new}, {new.key: new, old.key: None}):
+        tunnels = Tunnels(PLAIN)
+        tunnels.update(told(old), 0)
+        assert tunnels.update(halves, 1)[new.key] == replace(new, since=100, first=1)
+
+
+def test_e13_a_line_that_has_ended_gives_nobody_its_age() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    world.say(gone=(1,))
+    again = sa(2, "10.1.0.0/16", since=500)
+    assert world.say(again) == told(again)
+
+
+def test_e13_other_names_or_selectors_are_another_line() -> None:
+    first = sa(1, "10.1.0.0/16", since=100, identity="a")
+    for other in (
+        replace(first, connection="branch2"),
+        replace(first, child="other"),
+        replace(first, identity="b"),
+        replace(first, remote_ts=sa(1, "10.1.0.0/24").remote_ts),
+        replace(first, remote_ts=sa(1, "10.1.0.0/16", "10.2.0.0/16").remote_ts),
+        replace(first, remote_ts=()),
+        replace(first, key=SaKey("xfrm", 1)),
+    ):
+        world = World(PLAIN)
+        later = replace(other, key=SaKey(other.key.source, 2), since=500)
+        world.say(first)
+        assert world.say(later) == told(later)
+
+
+def test_e13_the_peer_tells_lines_apart_only_where_there_is_no_identity() -> None:
+    moved = sa(2, "10.1.0.0/16", peer="203.0.113.9", since=500)
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    assert world.say(moved) == told(moved)
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100, identity="a"))
+    named = replace(moved, identity="a")
+    assert world.say(named) == told(replace(named, since=100, first=1))
+
+
+def test_e13_lines_that_begin_with_one_address_are_kept_apart() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100), sa(2, "10.1.0.0/24", since=200), sa(3, "10.1.0.0/25", since=300))
+    assert len(world.tunnels._lines) == 3
+    world.say(sa(12, "10.1.0.0/24", since=500), gone=(2,))
+    assert world.one(12).since == 200
+    world.say(gone=(1,))  # the one that had their mark
+    world.say(sa(13, "10.1.0.0/25", since=600), sa(11, "10.1.0.0/16", since=700), gone=(3,))
+    assert (world.one(13).since, world.one(11).since) == (300, 700)
+    world.say(gone=(11, 12, 13))
+    assert len(world.tunnels._lines) == 0
+
+
+def test_e13_a_pair_that_changes_its_selectors_keeps_its_age() -> None:
+    world = World(PLAIN)
+    one = sa(1, "10.1.0.0/16", since=100, identity="a")
+    world.say(one)
+    moved = replace(one, remote_ts=sa(1, "10.2.0.0/16").remote_ts)
+    assert world.say(moved) == told(moved)
+    world.say(sa(2, "10.2.0.0/16", since=500, identity="a"), gone=(1,))
+    assert (world.one(2).since, world.one(2).first) == (100, 1)
+    again = replace(sa(2, "10.3.0.0/16", since=500, identity="a"))
+    assert world.say(again) == told(replace(again, since=100, first=1))
+    assert len(world.tunnels._lines) == 1
+
+
+def test_e13_a_source_that_corrects_when_a_pair_came_up_makes_it_no_newer() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    assert world.say(sa(1, "10.1.0.0/16", since=101)) == {}
+    corrected = sa(1, "10.1.0.0/16", since=102, state="REKEYING")
+    assert world.say(corrected) == told(replace(corrected, since=100))
+    assert world.say(gone=(1,)) == gone(1)
+
+
+def test_e7_an_id_that_a_restarted_daemon_gives_to_another_is_another() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100), sa(2, "10.1.0.0/16", since=110))
+    other = sa(1, "10.2.0.0/16", connection="branch2", since=500)
+    assert world.say(other) == told(other)
+    assert world.ids == {1, 2}
+    assert len(world.tunnels._lines) == 2
+
+
+# announce-delay ----------------------------------------------------------------------------------------------------
+
+
+def test_g4_announce_delay_waits_before_the_first() -> None:
+    world = World(WAITS)
+    one = sa(1, "10.1.0.0/16")
+    assert world.say(one) == {}
+    assert world.due() == 1005
+    assert [*world.tunnels.waiting_sas()] == [one]
+    assert world.tunnels.waiting(one.key) == "announce-delay: 5 s left"
+    assert world.tunnels.waiting(one.key, 1003.5) == "announce-delay: 2 s left"
+    assert world.after(4.9) == {}
+    assert world.after(0.1) == told(one)
+    assert world.due() is None
+    assert (world.tunnels.waiting(one.key), [*world.tunnels.waiting_sas()]) == ("", [])
+
+
+def test_g4_a_rekey_while_it_waits_neither_begins_the_delay_anew_nor_ends_it() -> None:
+    world = World(WAITS)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    world.after(3)
+    second = sa(2, "10.1.0.0/16", since=500)
+    assert world.say(second) == {}
+    assert world.say(gone=(1,)) == {}
+    assert world.after(1.9) == {}
+    assert world.after(0.1) == told(replace(second, since=100, first=1))
+
+
+def test_g4_both_halves_of_a_rekey_are_announced_when_the_delay_ends_between_them() -> None:
+    world = World(WAITS)
+    world.say(sa(1, "10.1.0.0/16"), sa(2, "10.1.0.0/16"))
+    world.after(5)
+    assert world.ids == {1, 2}
+
+
+def test_g4_a_pair_that_goes_while_it_waits_was_never_there() -> None:
+    world = World(WAITS)
+    world.say(sa(1, "10.1.0.0/16"))
+    world.after(3)
+    assert world.say(gone=(1,)) == {}
+    assert world.due() is None
+    world.say(sa(2, "10.1.0.0/16"))
+    assert world.after(4.9) == {}
+    world.after(0.1)
+    assert world.ids == {2}
+
+
+def test_g4_a_change_while_it_waits_is_told_with_the_first() -> None:
+    world = World(WAITS)
+    world.say(sa(1, "10.1.0.0/16"))
+    changed = sa(1, "10.1.0.0/16", state="REKEYING")
+    assert world.say(changed) == {}
+    assert world.after(5) == told(changed)
+
+
+def test_g4_a_pair_that_changes_its_selectors_waits_no_longer_for_it() -> None:
+    world = World(WAITS)
+    world.say(sa(1, "10.1.0.0/16", identity="a"))
+    world.after(3)
+    changed = sa(1, "10.2.0.0/16", identity="a")
+    assert world.say(changed) == {}
+    assert world.after(2) == told(changed)
+
+
+def test_g4_a_pair_that_has_left_a_line_is_not_announced_with_it() -> None:
+    world = World(policy(entry(10, child="slow", announce_delay=5), entry(20, child="slower", announce_delay=50)))
+    world.say(sa(1, "10.1.0.0/16", child="slow"))
+    world.now += 5
+    moved, follower = sa(1, "10.1.0.0/16", child="slower"), sa(2, "10.1.0.0/16", child="slow")
+    world.say(moved, follower)
+    assert world.ids == {2}
+
+
+def test_g4_an_id_that_is_given_to_one_that_waits_counts_no_more() -> None:
+    world = World(policy(entry(10, connection="slow", announce_delay=5), entry(20)))
+    world.say(sa(1, "10.1.0.0/16"))
+    assert world.say(sa(1, "10.1.0.0/16", connection="slow")) == gone(1)
+
+
+def test_g7_after_a_restart_nothing_that_is_long_up_waits_again() -> None:
+    world = World(WAITS, epoch=1_700_000_000)
+    long, new = sa(1, "10.1.0.0/16", since=1_700_000_900), sa(2, "10.2.0.0/16", since=1_700_000_999)
+    late, unsure = sa(3, "10.3.0.0/16", since=1_700_000_997), sa(4, "10.4.0.0/16")
+    assert world.say(long, new, late, unsure) == told(long)
+    assert world.after(2) == told(late)
+    assert world.after(3) == told(new, unsure)
+
+
+# withdraw-delay ----------------------------------------------------------------------------------------------------
+
+
+def test_g4_withdraw_delay_keeps_a_pair_that_has_gone() -> None:
+    world = World(KEEPS)
+    one = sa(1, "10.1.0.0/16")
+    assert world.say(one) == told(one)
+    assert world.say(gone=(1,)) == told(replace(one, is_held=True))
+    assert world.due() == 1010
+    assert world.tunnels.waiting(one.key) == "withdraw-delay: 10 s left"
+    assert (world.tunnels.sa(one.key), [*world.tunnels.waiting_sas()]) == (None, [])
+    assert world.after(9.9) == {}
+    assert world.after(0.1) == gone(1)
+    assert world.due() is None
+    assert world.tunnels.waiting(one.key) == ""
+
+
+def test_g4_a_pair_that_returns_takes_its_place() -> None:
+    world = World(KEEPS)
+    one = sa(1, "10.1.0.0/16", since=100)
+    world.say(one)
+    world.say(gone=(1,))
+    world.after(9)
+    assert world.say(one) == told(one)
+    world.say(gone=(1,))
+    world.after(9)
+    second = sa(2, "10.1.0.0/16", since=500)
+    assert world.say(second) == told(replace(second, since=100, first=1)) | gone(1)
+    assert (world.after(20), world.ids) == ({}, {2})
+
+
+def test_g4_only_the_last_of_a_line_is_held() -> None:
+    world = World(KEEPS)
+    world.say(sa(1, "10.1.0.0/16"), sa(2, "10.1.0.0/16"))
+    assert world.say(gone=(1,)) == gone(1)
+    world.say(gone=(2,))
+    assert world.one(2).is_held
+
+
+def test_g4_flapping_fifty_times_changes_no_route() -> None:
+    world = World(KEEPS)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    for number in range(2, 52):
+        world.after(1)
+        world.say(gone=(number - 1,))
+        world.after(1)
+        world.say(sa(number, "10.1.0.0/16", since=100 + number))
+        assert {(one.since, one.first or one.key.uniqueid) for one in world.counts.values()} == {(100, 1)}
+        assert world.ids == {number}
+    assert len(world.tunnels._timers) <= 51
+
+
+def test_g4_timers_of_many_flaps_take_no_room() -> None:
+    world = World(policy(entry(withdraw_delay=3600)))
+    for number in range(1, 1000):
+        world.now += 0.001
+        world.say(sa(number, "10.1.0.0/16"))
+        world.say(gone=(number,))
+    assert len(world.tunnels._timers) < 100
+    assert world.due() == world.now + 3600
+
+
+def test_g4_other_selectors_end_the_old_ones_at_once() -> None:
+    world = World(KEEPS)
+    world.say(sa(1, "10.1.0.0/16", identity="a"))
+    changed = sa(1, "10.2.0.0/16", identity="a")
+    assert world.say(changed) == told(changed)
+    assert world.due() is None
+
+
+def test_g4_a_held_pair_whose_id_is_given_to_another_is_kept_under_a_spare_one() -> None:
+    world = World(KEEPS)
+    one = sa(1, "10.1.0.0/16", since=100)
+    world.say(one)
+    world.say(gone=(1,))
+    other = sa(1, "10.2.0.0/16", connection="branch2", since=500)
+    world.say(other)
+    held = replace(one, key=SaKey("vici", -1), first=1, is_held=True)
+    assert world.counts == {other.key: other, held.key: held}
+    third = sa(1, "10.3.0.0/16", connection="branch3", since=600)
+    world.say(third)  # in one change: the one goes, the other comes
+    assert {one.connection: one.key.uniqueid for one in world.counts.values()} == {
+        "branch1": -1,
+        "branch2": -2,
+        "branch3": 1,
+    }
+    returns = sa(7, "10.1.0.0/16", since=700)
+    assert world.say(returns) == {**told(replace(returns, since=100, first=1)), **gone(-1)}
+    assert world.after(10) == gone(-2)
+
+
+def test_g4_an_id_that_a_held_pair_and_one_that_waits_have() -> None:
+    world = World(policy(entry(10, connection="slow", announce_delay=5), entry(20, withdraw_delay=10)))
+    world.say(sa(1, "10.1.0.0/16"))
+    world.say(sa(1, "10.2.0.0/16", connection="slow"))
+    assert world.ids == {-1}
+    world.after(5)
+    assert world.ids == {-1, 1}
+
+
+def test_g4_a_gap_shorter_than_withdraw_delay_is_none_to_announce_delay() -> None:
+    world = World(policy(entry(announce_delay=5, withdraw_delay=10)))
+    world.say(sa(1, "10.1.0.0/16"))
+    world.after(3)
+    assert world.say(gone=(1,)) == {}
+    assert world.after(2) == {}, "nobody is there to be announced"
+    assert world.say(sa(2, "10.1.0.0/16")) == told(sa(2, "10.1.0.0/16", first=1))
+    world = World(policy(entry(announce_delay=5, withdraw_delay=10)))
+    world.say(sa(1, "10.1.0.0/16"))
+    world.say(gone=(1,))
+    assert world.after(10) == {}
+    assert len(world.tunnels._lines) == 0
+
+
+# Suspicions --------------------------------------------------------------------------------------------------------
+
+
+def test_g5_a_suspicion_says_something_only_where_the_entry_degrades() -> None:
+    world = World(policy(entry(10, connection="branch1", degrade_med=500), entry(20, connection="branch2")))
+    one, two = sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16", connection="branch2")
+    stranger = sa(3, "10.3.0.0/16", connection="branch2", is_suspect=True)
+    world.say(one, two, stranger)
+    assert not world.one(3).is_suspect
+    suspects = [replace(one, is_suspect=True), replace(two, is_suspect=True)]
+    assert world.say(*suspects) == told(suspects[0])
+    assert world.say(one, two) == told(one)
+    world = World(PLAIN)
+    world.say(one)
+    assert world.say(suspects[0]) == {}
+
+
+def test_g5_a_suspect_that_no_entry_takes_changes_nothing() -> None:
+    world = World(policy(entry(connection="other", degrade_med=500)))
+    one = sa(1, "10.1.0.0/16")
+    world.say(one)
+    assert world.say(replace(one, is_suspect=True)) == {}
+
+
+def test_g5_a_suspect_that_goes_is_held_as_a_suspect() -> None:
+    world = World(policy(entry(degrade_med=500, withdraw_delay=10)))
+    one = sa(1, "10.1.0.0/16", is_suspect=True)
+    world.say(one)
+    assert world.say(gone=(1,)) == told(replace(one, is_held=True))
+    assert world.reload(KEEPS) == told(replace(one, is_held=True, is_suspect=False))
+
+
+def test_g5_a_policy_that_begins_or_ceases_to_degrade() -> None:
+    world = World(DEGRADES)
+    one = sa(1, "10.1.0.0/16", is_suspect=True)
+    world.say(one, sa(2, "10.2.0.0/16"))
+    assert world.reload(PLAIN) == told(replace(one, is_suspect=False))
+    assert world.reload(PLAIN) == {}
+    assert world.reload(DEGRADES) == told(one)
+
+
+# Another policy ----------------------------------------------------------------------------------------------------
+
+
+def test_g4_a_policy_with_other_delays_is_taken_from_when_they_began() -> None:
+    world = World(policy(entry(announce_delay=5, withdraw_delay=10)))
+    world.say(sa(1, "10.1.0.0/16"))
+    world.after(5)
+    world.say(sa(2, "10.2.0.0/16"), gone=(1,))
+    world.after(3)
+    assert world.reload(policy(entry(announce_delay=8, withdraw_delay=20))) == {}
+    assert world.due() == 1013
+    assert world.reload(policy(entry(announce_delay=1, withdraw_delay=1))) == told(sa(2, "10.2.0.0/16")) | gone(1)
+    assert world.due() is None
+
+
+def test_g4_a_policy_that_begins_to_wait_holds_nothing_back_that_counts() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16"))
+    assert world.reload(WAITS) == {}
+    assert world.say(sa(2, "10.1.0.0/16")) == told(sa(2, "10.1.0.0/16", first=1))
+    assert world.say(sa(3, "10.3.0.0/16")) == {}
+    assert world.reload(PLAIN) == told(sa(3, "10.3.0.0/16"))
+
+
+def test_e4_an_entry_that_is_gone_holds_nothing() -> None:
+    world = World(KEEPS)
+    world.say(sa(1, "10.1.0.0/16"))
+    world.say(gone=(1,))
+    assert world.reload(policy(entry(connection="other", withdraw_delay=10))) == gone(1)
+
+
+def test_g4_the_entry_may_name_its_peer() -> None:
+    world = World(policy(entry(peers=("hub.example.org",), announce_delay=5)))
+    one = sa(1, "10.1.0.0/16")
+    assert world.say(one) == told(one), "nobody knows the name yet"
+    assert world.tunnels.take_names({"hub.example.org": (one.peer,)}, world.now) == {}
+    two = sa(2, "10.2.0.0/16")
+    assert world.say(two) == {}
+    assert world.after(5) == told(two)
+
+
+def test_g4_what_is_due_comes_before_what_is_new() -> None:
+    world = World(KEEPS)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    world.say(gone=(1,))
+    world.now += 10
+    again = sa(2, "10.1.0.0/16", since=500)
+    assert world.say(again) == told(again) | gone(1)
