@@ -10,7 +10,8 @@
     ├── EnvironmentProblem   exit 2: this machine lacks something (a program too old, a port taken, a right)
     └── ProtocolError        the other side broke its protocol; a running controller logs, counts and reconnects
         ├── ViciError        charon's VICI socket
-        └── ExabgpError      ExaBGP's process API
+        ├── ExabgpError      ExaBGP's process API
+        └── NetlinkError     the kernel's rtnetlink: cut short, or it says no
 
 An error says *where* (file:line:column, socket, program), *what* is wrong and what is allowed, and, when there is
 one, a *hint*: the next thing to try. Whoever raises it knows who is at fault, and picks the class by that.
@@ -18,11 +19,13 @@ one, a *hint*: the next thing to try. Whoever raises it knows who is at fault, a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 __all__ = [
     "EnvironmentProblem",
     "ExabgpError",
+    "NetlinkError",
     "PolicyError",
     "PolicyErrors",
     "ProtocolError",
@@ -109,3 +112,11 @@ class ViciError(ProtocolError):
 
 class ExabgpError(ProtocolError):
     """ExaBGP answered what its process API does not allow."""
+
+
+class NetlinkError(ProtocolError):
+    """The kernel said what cannot be read, or refused a request: ``code`` is its errno then, 0 otherwise."""
+
+    def __init__(self, what: str, *, code: int = 0) -> None:
+        super().__init__(f"{what}: {os.strerror(code)}" if code else what, where="rtnetlink")
+        self.code = code
