@@ -199,7 +199,10 @@ class Permits:
         traffic = _traffic_of_sa(remote, local)
         if traffic is None:
             return ()
-        return to_prefixes(remote.version, merged(self._sides[remote.version].permitted(remote, traffic)))
+        side = self._sides[remote.version]
+        if side.has_whole(remote, traffic):
+            return remote.prefixes()
+        return to_prefixes(remote.version, merged(side.permitted(remote, traffic)))
 
     def covers(self, sa: SaPair) -> bool:
         """Whether an SA belongs to the list: see ``outside``."""
@@ -282,6 +285,12 @@ class _Side:
             remote.start,
             remote.end,
         )
+
+    def has_whole(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+        """Whether it can be seen at once that all of a selector is permitted: the usual case, and much the fastest."""
+        if self._has_deny:
+            return False
+        return any(self._counts(index, traffic) for index in self._decided.holding(remote.start, remote.end))
 
     def _leaves_something(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
         deciding = (
