@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test faults bench bench-lab unit pythons lint format lab-up lab-down lab-shell lab-logs lock clean
+.PHONY: help demo test faults bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,11 +32,15 @@ unit: .venv/stamp  ## The tests that need no root and no docker
 pythons: .venv/stamp  ## Unit and property tests on each Python from 3.11 to 3.13 that is installed
 	@tests/pythons.sh
 
-lint: .venv/stamp  ## ruff, mypy --strict, import-linter
+lint: .venv/stamp  ## ruff, mypy --strict, import-linter, a test for every rule
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.rules -q
+
+rules: .venv/stamp  ## Every rule of docs/reference/rules.md, and the tests that hold it
+	@$(BIN)/python -m tests.rules
 
 format: .venv/stamp  ## Let ruff format and fix what it can
 	@$(BIN)/ruff format .

@@ -259,7 +259,7 @@ def test_a_hostile_identity_costs_a_bounded_time() -> None:
     start = time.process_time()
     for length in (100, 2048, 65_535, 1_000_000):
         assert found.rank(sa(1, identity="a" * length)) == 3
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 5.0
 
 
 def test_an_identity_that_is_too_long_fits_no_glob_but_the_one_that_fits_all() -> None:
