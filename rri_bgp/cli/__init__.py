@@ -21,7 +21,10 @@ __all__ = ["main", "program"]
 class _Verbs(click.Group):
     """Verb ``x`` is the command ``x`` in the module ``rri_bgp.cli.x``: only the one that is called is imported."""
 
-    _names = ("run", "attach", "check", "show", "explain", "inspect", "record", "demo", "completion")
+    _names = (
+        "run", "attach", "check", "reload", "confirm", "show", "explain", "inspect",
+        "record", "demo", "completion",
+    )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs, in the order in which a newcomer meets them."""

@@ -13,7 +13,7 @@ import click
 from rri_bgp.control.protocol import SCHEMA
 from rri_bgp.paths import CONTROL_SOCKET
 
-__all__ = ["as_json", "print_json", "print_table", "say", "socket_option"]
+__all__ = ["as_json", "plain", "print_json", "print_table", "say", "socket_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -42,16 +42,17 @@ def print_json(document: dict[str, Any]) -> None:
 
 def say(line: str) -> None:
     """A line for people, without what a terminal would act on: some of it may be a peer's words."""
-    click.echo(_plain(line))
+    click.echo(plain(line))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without what a terminal would act on."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> None:
     """A table for people: cut to a terminal's width, and whole lines where it goes into a file or a pipe."""
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     if not cells:
         click.echo(empty)
     elif sys.stdout.isatty():

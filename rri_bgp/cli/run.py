@@ -16,8 +16,9 @@ import click
 
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
-from rri_bgp.errors import RriError, rri_error_in
+from rri_bgp.errors import PolicyError, RriError, rri_error_in
 from rri_bgp.policy import Config, ReplaySettings, SourceSettings, load
+from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks.exabgp.attach import accept_exabgps
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
@@ -61,8 +62,9 @@ def run(config: Path, log_level: str) -> None:
     As a service of its own: with `sinks: {exabgp: {listen: PATH}}` in the policy it waits there for ExaBGPs, each of
     which runs `rri-bgp attach`.
 
-    SIGHUP reads the policy again; one with mistakes is not taken. SIGTERM ends it, and the routes stay or go as
-    `on-exit` says. Exit code 0 then; 2 where it cannot start (as a helper only after 15 s, for ExaBGP's sake).
+    SIGHUP takes the policy file again, as `rri-bgp reload` does; one with mistakes is not taken. SIGTERM ends it, and
+    the routes stay or go as `on-exit` says. Exit code 0 then; 2 where it cannot start (as a helper only after 15 s, for
+    ExaBGP's sake).
     """
     logging.basicConfig(stream=sys.stderr, level=log_level.upper(), format="rri-bgp %(levelname)s %(message)s")
     started = time.monotonic()
@@ -103,8 +105,9 @@ def _collect_garbage_rarely() -> None:
 
 async def _run(controller: Controller, settings: Config) -> None:
     streams = await open_stdio() if settings.exabgp.listen is None else None
-    async with serving(controller, settings.control.socket), asyncio.TaskGroup() as group:
-        told_to_end = _on_signals(group, controller, settings)
+    reloader = Reloader(controller, settings)
+    async with serving(controller, settings.control.socket, reloader), asyncio.TaskGroup() as group:
+        told_to_end = _on_signals(group, reloader)
         following = group.create_task(controller.run(_feed(controller, settings, streams)))
         watching = group.create_task(_watch(controller))
         ending = group.create_task(told_to_end.wait())
@@ -123,27 +126,23 @@ async def _feed(controller: Controller, settings: Config, streams: Streams | Non
         await accept_exabgps(controller, controller.rib, settings.exabgp.listen, settings.exabgp)
 
 
-def _on_signals(group: asyncio.TaskGroup, controller: Controller, settings: Config) -> asyncio.Event:
+def _on_signals(group: asyncio.TaskGroup, reloader: Reloader) -> asyncio.Event:
     """SIGHUP reloads; the event is set by SIGTERM and SIGINT."""
-    loop, told_to_end, reloads = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+    loop, told_to_end = asyncio.get_running_loop(), asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, told_to_end.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(controller, settings, reloads)))
+    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(reloader)))
     return told_to_end
 
 
-async def _reload(controller: Controller, running: Config, reloads: asyncio.Lock) -> None:
-    async with reloads:
-        try:
-            found = await asyncio.to_thread(load, running.file)
-        except RriError as error:
-            controller.refuse_policy(str(error))
-            return
-        for warning in found.warnings:
-            log.warning("%s", warning)
-        if (found.sources, found.exabgp, found.control) != (running.sources, running.exabgp, running.control):
-            log.warning("`sources`, `sinks` and `control` are taken at the next start only; the rest is taken now")
-        controller.take_policy(found.policy)
+async def _reload(reloader: Reloader) -> None:
+    """As ``rri-bgp reload``; nobody is there to hear why not."""
+    try:
+        await reloader.reload()
+    except PolicyError:
+        return  # the controller has said so
+    except RriError as error:
+        log.error("SIGHUP is not obeyed: %s", error)
 
 
 async def _finish(controller: Controller, limit: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rri_bgp.control.protocol import SCHEMA, Request, decode
+from rri_bgp.control.protocol import SCHEMA, Ask, Request, decode
 from rri_bgp.errors import ProtocolError, UnreachableError, UsageError
 
 __all__ = ["ask", "ask_one"]
@@ -17,9 +17,12 @@ __all__ = ["ask", "ask_one"]
 _PATIENCE = 10.0
 """Seconds for the next piece of an answer."""
 
+_PATIENCE_TO_RELOAD = 120.0
+"""Seconds: a large policy is read, its names are looked up, and every SA finds its entry anew."""
+
 
 def ask(path: Path, request: Request) -> Iterator[dict[str, Any]]:
-    """The items that answer a request, as they come.
+    """The items that answer a request, as they come; those of ``Ask.EVENTS`` come for ever.
 
     Raises:
         UnreachableError: nobody answers at ``path``, or not to the end.
@@ -29,6 +32,7 @@ def ask(path: Path, request: Request) -> Iterator[dict[str, Any]]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_PATIENCE)
             connection.connect(str(path))
+            connection.settimeout(_patience(request))
             with contextlib.suppress(BrokenPipeError):  # sent away; its answer says why
                 connection.sendall(request.line())
             with connection.makefile("rb") as lines:
@@ -45,6 +49,12 @@ def ask_one(path: Path, request: Request) -> dict[str, Any]:
     return items[0]
 
 
+def _patience(request: Request) -> float | None:
+    if request.ask is Ask.EVENTS:
+        return None
+    return _PATIENCE_TO_RELOAD if request.ask is Ask.RELOAD else _PATIENCE
+
+
 def _items(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     first = next(lines, b"")
     if not first:
@@ -55,7 +65,7 @@ def _items(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         item = decode(line)
         if "error" in item:
-            raise UsageError(str(item["error"]))
+            raise UsageError(str(item["error"]), where=str(item.get("where", "")), hint=str(item.get("hint", "")))
         if "end" in item:
             return
         yield item

@@ -12,10 +12,13 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from rri_bgp.control.protocol import MAX_REQUEST, SCHEMA, encode, read_request
+from rri_bgp.control.commands import obey
+from rri_bgp.control.protocol import MAX_REQUEST, SCHEMA, Ask, Request, encode, read_request
 from rri_bgp.control.views import answer
+from rri_bgp.control.views.values import Item
 from rri_bgp.controller import Controller
 from rri_bgp.errors import RriError, UsageError
+from rri_bgp.reload import Reloader
 from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["serving"]
@@ -31,14 +34,14 @@ _PIECE = 100
 
 
 @contextlib.asynccontextmanager
-async def serving(controller: Controller, path: Path) -> AsyncIterator[None]:
-    """Answers questions about a controller at ``path``.
+async def serving(controller: Controller, path: Path, reloader: Reloader | None = None) -> AsyncIterator[None]:
+    """Answers questions about a controller at ``path``; with ``reloader`` another policy may be given to it.
 
     Raises:
         EnvironmentProblem: the socket cannot be: its directory is missing or open to all, or somebody else answers
             there.
     """
-    server = _Server(controller)
+    server = _Server(controller, reloader)
     with listening(path) as listener:
         accepting = await asyncio.start_unix_server(server.serve, sock=listener, limit=MAX_REQUEST)
         try:
@@ -50,8 +53,9 @@ async def serving(controller: Controller, path: Path) -> AsyncIterator[None]:
 
 
 class _Server:
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, reloader: Reloader | None) -> None:
         self._controller = controller
+        self._reloader = reloader
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def hang_up(self) -> None:
@@ -82,10 +86,17 @@ class _Server:
             line = await self._question(reader)
             writer.write(header)
             header = b""
-            await self._send(answer(self._controller, read_request(line)), writer)
+            request = read_request(line)
+            await self._send(await self._items(request), writer)
         except RriError as error:
-            end = encode({"error": error.what})
+            more = {"where": error.where, "hint": error.hint}
+            end = encode({"error": error.what, **{name: text for name, text in more.items() if text}})
         writer.write(header + end)
+
+    async def _items(self, request: Request) -> Iterable[Item | None]:
+        if request.ask in (Ask.RELOAD, Ask.CONFIRM):
+            return await obey(self._reloader, request)
+        return answer(self._controller, self._reloader, request)
 
     async def _question(self, reader: asyncio.StreamReader) -> bytes:
         if len(self._writers) > _CLIENTS:
@@ -96,10 +107,11 @@ class _Server:
         except asyncio.LimitOverrunError:
             raise UsageError(f"the question is too long; allowed: {MAX_REQUEST} bytes") from None
 
-    async def _send(self, items: Iterable[dict[str, object]], writer: asyncio.StreamWriter) -> None:
+    async def _send(self, items: Iterable[Item | None], writer: asyncio.StreamWriter) -> None:
         for number, item in enumerate(items, 1):
-            writer.write(encode(item))
-            if number % _PIECE == 0:
+            if item is not None:
+                writer.write(encode(item))
+            if number % _PIECE == 0 or item is None:
                 async with asyncio.timeout(_PATIENCE):
                     await writer.drain()
                 await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from rri_bgp.model import Address, Claim, Destination, LineKey, Owner, Path, Ref
 from rri_bgp.rri.best import Claims, are_other, make_route, ordered_paths
 from rri_bgp.rri.entries import MapEntry, Policy
 from rri_bgp.rri.limits import Asker, Limits, Move, asker_of_sa, has_limits
+from rri_bgp.rri.match import Verdict
 from rri_bgp.rri.routes import Derived, Deriver, first_peer
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.touch import Touch
@@ -260,6 +261,10 @@ class Rib:
         """The map entry that takes an SA pair."""
         rank = self._deriver.matcher.rank(sa)
         return None if rank is None else self.policy.entries[rank]
+
+    def verdicts(self, sa: SaPair) -> tuple[Verdict, ...]:
+        """What each entry says to an SA pair, in policy order, up to the one that takes it (rule G8)."""
+        return self._deriver.matcher.explain(sa)
 
     def owner_entry(self, owner: Owner) -> MapEntry | None:
         """The map entry of an owner, None where there is no such owner or no entry takes it."""

@@ -13,12 +13,28 @@ from typing import Any
 
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
-from rri_bgp.model import Prefix
+from rri_bgp.model import Destination
+from rri_bgp.rri import Policy
 from rri_bgp.sinks import NeighborState, RouteState, SinkRoute, SinkStatus
 from rri_bgp.sources import SaObserver
 from tests.values import entry, pfx, policy, sa
 
-__all__ = ["DEADLINE", "ROUTES", "SAS", "STATUS", "Quiet", "Table", "many_routes", "served", "small", "until"]
+__all__ = [
+    "DEADLINE",
+    "DEFAULT_REFUSED",
+    "NOT_TAKEN",
+    "OWNERS",
+    "ROUTES",
+    "SAS",
+    "SA_FIELDS",
+    "STATUS",
+    "Quiet",
+    "Table",
+    "many_routes",
+    "served",
+    "small",
+    "until",
+]
 
 DEADLINE = 20.0
 
@@ -27,6 +43,8 @@ class Quiet:
     """A source that says nothing by itself: the test speaks for it."""
 
     name = "vici"
+
+    def watch_suspects(self, wanted: bool) -> None: ...
 
     async def run(self, observer: SaObserver) -> None:
         await asyncio.Event().wait()
@@ -38,11 +56,13 @@ class Table:
     name = "exabgp"
 
     def __init__(self) -> None:
-        self.has: dict[Prefix, SinkRoute] = {}
+        self.has: dict[Destination, SinkRoute] = {}
         self.ready = True
         self.neighbors: tuple[NeighborState, ...] = (NeighborState("192.0.2.1", "192.0.2.2", "up"),)
 
-    def changed(self, prefixes: Iterable[Prefix], *, bulk: bool = False) -> None: ...
+    def changed(self, destinations: Iterable[Destination], *, bulk: bool = False, moves: bool = False) -> None: ...
+
+    def take_settings(self, policy: Policy) -> None: ...
 
     def allow_withdraw(self) -> None: ...
 
@@ -50,8 +70,8 @@ class Table:
 
     async def finish(self) -> None: ...
 
-    def route(self, prefix: Prefix) -> SinkRoute:
-        return self.has.get(prefix, SinkRoute(RouteState.ABSENT))
+    def route(self, destination: Destination, /) -> SinkRoute:
+        return self.has.get(destination, SinkRoute(RouteState.ABSENT))
 
     def status(self) -> SinkStatus:
         states = [route.state for route in self.has.values()]
@@ -91,7 +111,8 @@ def many_routes(count: int) -> tuple[Controller, list[str]]:
     prefixes = [f"10.{number // 256}.{number % 256}.0/24" for number in range(count)]
     controller = Controller(policy(), [Quiet()])
     controller.add_sink(Table())
-    controller.snapshot("vici", [sa(1, *reversed(prefixes))])
+    pieces = [prefixes[start : start + 500] for start in range(0, count, 500)]  # more of one SA would not be believed
+    controller.snapshot("vici", [sa(number, *reversed(piece)) for number, piece in enumerate(reversed(pieces), 1)])
     return controller, prefixes
 
 
@@ -144,6 +165,12 @@ _FIRST: dict[str, Any] = {
     "state": "INSTALLED",
     "ike_id": 7,
     "reqid": 3,
+    "if_id": 0,
+    "mark": 0,
+    "vrf": "",
+    "since": 0,
+    "suspect": False,
+    "held": False,
 }
 _SECOND: dict[str, Any] = _FIRST | {
     "uniqueid": 2,
@@ -160,44 +187,60 @@ _THIRD: dict[str, Any] = _SECOND | {
     "peer": "203.0.113.9",
     "remote_ts": ["10.9.0.0/16"],
 }
-DEFAULT_REFUSED = {"prefix": "0.0.0.0/0", "rule": "E10", "reason": "0.0.0.0/0 would be a default route"}
-NOT_TAKEN = {"prefix": None, "rule": "E1", "reason": "no map entry takes this SA"}
+DEFAULT_REFUSED = {
+    "prefix": "0.0.0.0/0",
+    "rule": "E10",
+    "label": "default-route",
+    "reason": "0.0.0.0/0 would be a default route",
+}
+NOT_TAKEN = {"prefix": None, "rule": "E1", "label": "no-entry", "reason": "no map entry takes this SA"}
 SA_FIELDS = (_FIRST, _SECOND, _THIRD)
 SAS: list[dict[str, Any]] = [
-    _FIRST | {"entry": "mymap 10", "refusals": []},
-    _SECOND | {"entry": "mymap 20", "refusals": [DEFAULT_REFUSED]},
-    _THIRD | {"entry": None, "refusals": [NOT_TAKEN]},
+    _FIRST | {"entry": "mymap 10", "refusals": [], "waiting": ""},
+    _SECOND | {"entry": "mymap 20", "refusals": [DEFAULT_REFUSED], "waiting": ""},
+    _THIRD | {"entry": None, "refusals": [NOT_TAKEN], "waiting": ""},
 ]
+OWNERS: list[dict[str, Any]] = [
+    {"source": "vici", "uniqueid": number, "entry": None, "line": None} for number in (1, 2)
+]
+_PLAIN: dict[str, Any] = {
+    "prefix": "10.1.5.0/24",
+    "vrf": "",
+    "flow": None,
+    "next_hop": "198.51.100.1",
+    "communities": [],
+    "large_communities": [],
+    "extended_communities": [],
+    "med": None,
+    "local_preference": None,
+    "as_path_prepend": 0,
+    "alternates": [],
+    "vpn": None,
+    "withheld": [],
+    "entry": "mymap 20",
+    "tag": None,
+    "owners": OWNERS[1:],
+    "sinks": {"exabgp": {"state": "pending", "reason": ""}},
+}
 ROUTES: list[dict[str, Any]] = [
-    {
+    _PLAIN
+    | {
         "prefix": "10.1.0.0/16",
-        "next_hop": "198.51.100.1",
         "communities": ["65000:100"],
         "large_communities": ["65000:1:100"],
-        "med": None,
-        "local_preference": None,
         "entry": "mymap 10",
         "tag": 100,
-        "owners": [{"source": "vici", "uniqueid": 1}, {"source": "vici", "uniqueid": 2}],
+        "owners": OWNERS,
         "sinks": {"exabgp": {"state": "confirmed", "reason": ""}},
     },
-    {
-        "prefix": "10.1.5.0/24",
-        "next_hop": "198.51.100.1",
-        "communities": [],
-        "large_communities": [],
-        "med": None,
-        "local_preference": None,
-        "entry": "mymap 20",
-        "tag": None,
-        "owners": [{"source": "vici", "uniqueid": 2}],
-        "sinks": {"exabgp": {"state": "pending", "reason": ""}},
-    },
+    _PLAIN,
 ]
 STATUS: dict[str, Any] = {
     "version": "0.1.0",
     "well": True,
+    "policy": None,
     "policy_error": "",
+    "confirm": None,
     "complete": True,
     "sas": 3,
     "routes": 2,
@@ -226,4 +269,6 @@ STATUS: dict[str, Any] = {
             "detail": "",
         }
     ],
+    "groups": [],
+    "names": [],
 }

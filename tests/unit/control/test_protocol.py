@@ -18,14 +18,25 @@ JSON = st.recursive(
     max_leaves=8,
 )
 PIECES = st.sampled_from((
-    b'{"schema":1', b'"ask":', b'"routes"', b'"prefix":', b"{", b"}", b"[", b"]", b",", b"1", b"1e999", b"\xff", b"\\u",
-    b"NaN", b'"', b"9" * 4000, b"[" * 2000,
+    b'{"schema":1', b'"ask":', b'"routes"', b'"reload"', b'"confirm":', b'"what":', b"{", b"}", b"[", b"]", b",", b"1",
+    b"1e999", b"\xff", b"\\u", b"NaN", b'"', b"9" * 4000, b"[" * 2000,
 ))  # fmt: skip
 
 
-@given(st.sampled_from(Ask), TEXT)
-def test_a_request_is_read_as_it_was_written(ask: Ask, prefix: str) -> None:
-    request = Request(ask, prefix)
+SECONDS = st.integers(1, 1_000_000) | st.floats(0, 1_000_000, exclude_min=True)
+REQUESTS = (
+    st.builds(Request, st.sampled_from(Ask))
+    | st.builds(lambda what, vrf: Request(Ask.EXPLAIN, {"what": what, "vrf": vrf}), TEXT, TEXT)
+    | st.builds(lambda file, confirm: Request(Ask.RELOAD, {"file": file, "confirm": confirm}), TEXT, SECONDS)
+)
+
+
+ALL = "status, routes, sas, refusals, kernel, explain, state, events, reload, confirm"
+SECONDS_ALLOWED = "must be a number of seconds, above 0 and up to 1000000"
+
+
+@given(REQUESTS)
+def test_a_request_is_read_as_it_was_written(request: Request) -> None:
     assert read_request(request.line()) == request
 
 
@@ -38,11 +49,19 @@ def test_a_message_is_one_line_of_ascii_and_is_read_as_it_was_written(message: d
 
 def test_a_request_on_the_wire() -> None:
     assert Request(Ask.ROUTES).line() == b'{"schema":1,"ask":"routes"}\n'
-    assert Request(Ask.EXPLAIN, "10.1.0.0/16").line() == b'{"schema":1,"ask":"explain","prefix":"10.1.0.0/16"}\n'
+    explain = Request(Ask.EXPLAIN, {"what": "10.1.0.0/16", "vrf": "red"})
+    assert explain.line() == b'{"schema":1,"ask":"explain","what":"10.1.0.0/16","vrf":"red"}\n'
+    reload = Request(Ask.RELOAD, {"file": "/etc/hub.yaml", "confirm": 60})
+    assert reload.line() == b'{"schema":1,"ask":"reload","file":"/etc/hub.yaml","confirm":60}\n'
 
 
-def test_the_longest_prefix_fits_a_request() -> None:
-    longest = Request(Ask.EXPLAIN, "2001:0db8:0000:0000:0000:0000:203.0.113.255/128")
+def test_what_was_left_out_is_empty() -> None:
+    assert (Request(Ask.RELOAD).text("file"), Request(Ask.RELOAD).seconds("confirm")) == ("", None)
+    assert Request(Ask.RELOAD, {"confirm": 60}).seconds("confirm") == 60.0
+
+
+def test_the_longest_path_fits_a_request() -> None:
+    longest = Request(Ask.RELOAD, {"file": "/" + "\xe9" * 2047, "confirm": 999_999.999})
     assert len(longest.line()) < MAX_REQUEST
 
 
@@ -61,9 +80,10 @@ def test_any_bytes_are_a_request_or_a_protocol_error(line: bytes) -> None:
     assert is_request_or_protocol_error(line)
 
 
-@given(JSON, JSON, JSON)
-def test_any_values_in_the_fields_are_a_request_or_a_protocol_error(ask: object, prefix: object, more: object) -> None:
-    assert is_request_or_protocol_error(encode({"schema": SCHEMA, "ask": ask, "prefix": prefix, "more": more}))
+@given(JSON | st.sampled_from([ask.value for ask in Ask]), JSON, JSON)
+def test_any_values_in_the_fields_are_a_request_or_a_protocol_error(ask: object, what: object, confirm: object) -> None:
+    message = {"schema": SCHEMA, "ask": ask, "what": what, "file": what, "confirm": confirm, "more": what}
+    assert is_request_or_protocol_error(encode(message))
 
 
 @pytest.mark.parametrize(
@@ -75,10 +95,14 @@ def test_any_values_in_the_fields_are_a_request_or_a_protocol_error(ask: object,
         (b'["schema", 1]\n', "not a JSON object"),
         (b'{"ask": "routes"}\n', "schema None; this controller speaks 1"),
         (b'{"schema": 2, "ask": "routes"}\n', "schema 2; this controller speaks 1"),
-        (b'{"schema": 1}\n', "nobody can ask for None; allowed: status, routes, sas, explain"),
-        (b'{"schema": 1, "ask": "reload"}\n', "nobody can ask for 'reload'; allowed: status, routes, sas, explain"),
-        (b'{"schema": 1, "ask": ["sas"]}\n', "nobody can ask for ['sas']; allowed: status, routes, sas, explain"),
-        (b'{"schema": 1, "ask": "explain", "prefix": 10}\n', "the prefix must be text"),
+        (b'{"schema": 1}\n', f"nobody can ask for None; allowed: {ALL}"),
+        (b'{"schema": 1, "ask": "reboot"}\n', f"nobody can ask for 'reboot'; allowed: {ALL}"),
+        (b'{"schema": 1, "ask": ["sas"]}\n', f"nobody can ask for ['sas']; allowed: {ALL}"),
+        (b'{"schema": 1, "ask": "explain", "what": 10}\n', "`what` must be text"),
+        (b'{"schema": 1, "ask": "reload", "confirm": 0}\n', f"`confirm` {SECONDS_ALLOWED}"),
+        (b'{"schema": 1, "ask": "reload", "confirm": true}\n', f"`confirm` {SECONDS_ALLOWED}"),
+        (b'{"schema": 1, "ask": "reload", "confirm": NaN}\n', f"`confirm` {SECONDS_ALLOWED}"),
+        (b'{"schema": 1, "ask": "reload", "confirm": 1e7}\n', f"`confirm` {SECONDS_ALLOWED}"),
     ],
 )
 def test_a_line_that_is_no_request_is_refused_in_words(line: bytes, what: str) -> None:

@@ -1,0 +1,105 @@
+"""Whether all is well, in one object."""
+
+from __future__ import annotations
+
+from rri_bgp import __version__
+from rri_bgp.control.views.values import Item
+from rri_bgp.controller import Controller, SourceStatus
+from rri_bgp.reload import Reloader
+from rri_bgp.rri import MapEntry
+from rri_bgp.rri.entries import Group
+from rri_bgp.sinks import SinkStatus
+
+__all__ = ["sink_fields", "source_fields", "status"]
+
+
+def status(controller: Controller, reloader: Reloader | None) -> Item:
+    """The answer to ``Ask.STATUS``."""
+    sources, sinks = controller.sources(), [sink.status() for sink in controller.sinks]
+    names = _names(controller)
+    return {
+        "version": __version__,
+        "well": not controller.policy_error
+        and bool(sinks)
+        and all(source.connected for source in sources)
+        and all(map(_is_well, sinks))
+        and all(one["addresses"] for one in names),
+        "policy": None if reloader is None else str(reloader.running.file),
+        "policy_error": controller.policy_error,
+        "confirm": None if reloader is None or reloader.pending is None else _pending(reloader),
+        "complete": controller.complete,
+        "sas": len(controller.rib.sas()),
+        "routes": len(controller.rib),
+        "refusals": sum(1 for _ in controller.rib.refusals()),
+        "changes": controller.changes,
+        "sources": [source_fields(source) for source in sources],
+        "sinks": [sink_fields(one) for one in sinks],
+        "groups": [_group(controller, group) for group in controller.rib.policy.groups.values()],
+        "names": names,
+    }
+
+
+def _pending(reloader: Reloader) -> Item:
+    return {"seconds_left": round(reloader.seconds_left(), 1)}
+
+
+def source_fields(source: SourceStatus) -> Item:
+    """The state of a source."""
+    return {
+        "name": source.name,
+        "complete": source.complete,
+        "connected": source.connected,
+        "snapshots": source.snapshots,
+        "updates": source.updates,
+        "losses": source.losses,
+        "why": source.why,
+    }
+
+
+def _is_well(sink: SinkStatus) -> bool:
+    return sink.ready and not sink.refused and all(neighbor.state == "up" for neighbor in sink.neighbors)
+
+
+def sink_fields(one: SinkStatus) -> Item:
+    """The state of a sink and of its neighbours."""
+    return {
+        "name": one.name,
+        "ready": one.ready,
+        "confirmed": one.confirmed,
+        "pending": one.pending,
+        "refused": one.refused,
+        "neighbors": [
+            {"local": neighbor.local, "peer": neighbor.peer, "state": neighbor.state, "reason": neighbor.reason}
+            for neighbor in one.neighbors
+        ],
+        "counters": dict(one.counters),
+        "detail": one.detail,
+    }
+
+
+def _group(controller: Controller, group: Group) -> Item:
+    """A redundancy group (rule G2)."""
+    return {
+        "name": group.name,
+        "addresses": [str(address) for address in group.addresses],
+        "held": group.name in controller.rib.surroundings.held,
+        "standby_med": group.standby_med,
+    }
+
+
+def _names(controller: Controller) -> list[Item]:
+    """Host names of peers and what they resolve to; the entries of one that does not resolve match nobody by it."""
+    found: dict[str, list[MapEntry]] = {}
+    for entry in controller.rib.policy.entries:
+        for peer in entry.peers:
+            if isinstance(peer, str):
+                found.setdefault(peer, []).append(entry)
+    known = controller.rib.surroundings.names
+    return [
+        {
+            "name": name,
+            "addresses": [str(address) for address in known.get(name, ())],
+            "entries": [entry.name for entry in entries],
+        }
+        for name, entries in sorted(found.items())
+    ]
