@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from rri_bgp.model import Address, Prefix
 from rri_bgp.reasons import Reason
 from rri_bgp.rri.entries import Special
+from rri_bgp.rri.intervals import merged
 from rri_bgp.rri.surroundings import Surroundings
 
 __all__ = ["Barred", "Fence", "Fences", "barred"]
@@ -55,9 +56,9 @@ class Fence:
         self._starts: dict[int, list[int]] = {}
         self._ends: dict[int, list[int]] = {}
         for version in (4, 6):
-            merged = list(_merged((one.network, one.last) for one, _ in self._barred if one.version == version))
-            self._starts[version] = [first for first, _ in merged]
-            self._ends[version] = [last for _, last in merged]
+            intervals = merged((one.network, one.last) for one, _ in self._barred if one.version == version)
+            self._starts[version] = [first for first, _ in intervals]
+            self._ends[version] = [last for _, last in intervals]
 
     def is_clear(self, version: int, first: int, last: int) -> bool:
         """Whether nothing that is fenced off overlaps with ``first``..``last``, both inside."""
@@ -67,20 +68,6 @@ class Fence:
     def barred_by(self, prefix: Prefix) -> Barred | None:
         """What overlaps with a prefix. Slow: ask it of what is not clear."""
         return next((one for one in self._barred if one[0].contains(prefix) or prefix.contains(one[0])), None)
-
-
-def _merged(intervals: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Ascending, and no two of them overlap."""
-    start = end = -1
-    for first, last in sorted(intervals):
-        if first <= end:
-            end = max(end, last)
-            continue
-        if end >= 0:
-            yield start, end
-        start, end = first, last
-    if end >= 0:
-        yield start, end
 
 
 def barred(surroundings: Surroundings, vrf: str = "") -> Iterator[Barred]:

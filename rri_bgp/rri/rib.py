@@ -102,8 +102,9 @@ class Rib:
         """
         touch = Touch(self.policy, self.surroundings, surroundings)
         touched = [sa for sa in self._sas.values() if self._is_touched(touch, sa)]
+        has_same_names = surroundings.names == self.surroundings.names
         self.surroundings = surroundings
-        self._deriver = Deriver(self.policy, surroundings)
+        self._deriver = Deriver(self.policy, surroundings, self._deriver.matcher if has_same_names else None)
         before: _Before = {}
         for sa in touched:
             self._settle(sa.key, self._deriver.derive(sa), sa, before)
@@ -132,14 +133,9 @@ class Rib:
 
     def _take_lines(self, before: _Before) -> None:
         """Brings the owners that are no SA up to date: the permit lines of static entries (rule E3)."""
-        lines = self._deriver.derive_lines()
-        for key in [*lines, *(key for key in self._lines if key not in lines)]:
-            derived, asker = lines.get(key, (_NOTHING, None))
+        for key, (derived, asker) in self._deriver.derive_lines().items():
             self._settle(key, derived, asker, before)
-            if asker is not None:
-                self._lines[key] = asker
-            else:
-                del self._lines[key]
+            self._lines[key] = asker
 
     def _settle(self, owner: Owner, derived: Derived, asker: Asker | SaPair | None, before: _Before) -> None:
         """Puts what an owner wants now in the place of what it wanted. ``asker`` is the owner as it is now."""

@@ -92,12 +92,15 @@ class _Request:
 class Recipe:
     """A map entry, ready to be asked: all that does not depend on the SA pair is worked out here."""
 
-    def __init__(self, rank: int, entry: MapEntry, policy: Policy, surroundings: Surroundings, fences: Fences) -> None:
+    def __init__(
+        self, rank: int, policy: Policy, surroundings: Surroundings, fences: Fences, permits: Permits | None
+    ) -> None:
+        entry = policy.entries[rank]
         self.rank = rank
         self.entry = entry
         self._paths = Paths(entry, policy, surroundings)
         self._guard = EntryGuard(entry, fences.get(entry.vrf, entry.guard.allow_special))
-        self._permits = None if entry.access_list is None else Permits(entry.access_list)
+        self._permits = permits
         self._first_peer = first_peer(entry, surroundings) if entry.peers else None
         self.line_asker = asker_of_line(self._first_peer)
         """Who asks for the entry's own static routes."""
@@ -239,11 +242,12 @@ def _refused(owner: Owner, why: Reason, about: tuple[object, ...] = ()) -> Deriv
 class Deriver:
     """A whole policy in these surroundings: finds an SA pair's entry, and says what it wants."""
 
-    def __init__(self, policy: Policy, surroundings: Surroundings) -> None:
-        self.matcher = Matcher(policy, surroundings.names)
+    def __init__(self, policy: Policy, surroundings: Surroundings, matcher: Matcher | None = None) -> None:
+        """``matcher`` is that of the same policy and names, where there is one already: it is dear to make."""
+        self.matcher = matcher or Matcher(policy, surroundings.names)
         fences = Fences(surroundings)
         self.recipes = tuple(
-            Recipe(rank, entry, policy, surroundings, fences) for rank, entry in enumerate(policy.entries)
+            Recipe(rank, policy, surroundings, fences, permits) for rank, permits in enumerate(self.matcher.permits)
         )
         self._rank = self.matcher.rank
 
