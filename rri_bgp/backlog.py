@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from itertools import islice
 
 from rri_bgp.model import Address, SaKey, SaPair
 
@@ -59,10 +58,13 @@ class Backlog:
 
     def next_piece(self) -> dict[SaKey, SaPair | None]:
         """What to tell next; it is no longer in the backlog."""
-        piece: dict[SaKey, SaPair | None] = dict(islice(self._come.items(), PIECE))
-        piece.update(islice(self._gone.items(), PIECE - len(piece)))
-        for key in piece:
-            self._forget(key)
+        come, gone = self._come, self._gone
+        piece: dict[SaKey, SaPair | None] = {}
+        while come and len(piece) < PIECE:
+            key, sa = come.popitem(last=False)
+            piece[key] = sa
+        while gone and len(piece) < PIECE:
+            piece[gone.popitem(last=False)[0]] = None
         return piece
 
     def _is_expected(self, key: SaKey) -> bool:

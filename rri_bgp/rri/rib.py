@@ -32,12 +32,9 @@ class Rib:
     """Owners per destination: a route exists while anybody claims it, so a rekey is silent (rule E6)."""
 
     def __init__(self, policy: Policy, surroundings: Surroundings | None = None) -> None:
-        self._begin(policy, surroundings or Surroundings(), ())
-
-    def _begin(self, policy: Policy, surroundings: Surroundings, sas: Iterable[SaPair]) -> None:
         self.policy = policy
-        self.surroundings = surroundings
-        self._deriver = Deriver(policy, surroundings)
+        self.surroundings = surroundings or Surroundings()
+        self._deriver = Deriver(policy, self.surroundings)
         self._entries = {entry.name: entry for entry in policy.entries}
         self._sas: dict[SaKey, SaPair] = {}
         self._lines: dict[LineKey, Asker] = {}
@@ -48,11 +45,7 @@ class Rib:
         self._claims: dict[Destination, Claims] = {}
         """Of what is wanted what is within the limits."""
         self._limits = Limits(policy, self._wanted, self._asker) if has_limits(policy) else None
-        before: _Before = {}
-        self._take_lines(before)
-        for sa in sas:
-            self._settle(sa.key, self._deriver.derive(sa), sa, before)
-            self._sas[sa.key] = sa
+        self._take_lines({})
 
     def update(self, changes: Mapping[SaKey, SaPair | None]) -> set[Destination]:
         """Takes SA pairs that came or changed, or went (None). Returns the destinations with other paths now."""
@@ -85,13 +78,21 @@ class Rib:
 
         One that had no path between is not among them unless its paths are other ones.
         """
+        new = Rib(policy, self.surroundings)
+        new.update(self._sas)
+        return self.become(new)
+
+    def become(self, new: Rib) -> set[Destination]:
+        """Takes the place of all this by a table that was made beside it, which is one with this from now on.
+
+        Returns the destinations with other paths.
+        """
         old_policy, old = self.policy, self._claims
-        self._begin(policy, self.surroundings, self._sas.values())
-        new = self._claims
+        self.__dict__ = new.__dict__
         return {
             destination
-            for destination in old.keys() | new.keys()
-            if are_other(policy, new.get(destination), old_policy, old.get(destination))
+            for destination in old.keys() | new._claims.keys()
+            if are_other(self.policy, self._claims.get(destination), old_policy, old.get(destination))
         }
 
     def take_surroundings(self, surroundings: Surroundings) -> set[Destination]:
@@ -100,16 +101,38 @@ class Rib:
         That is: the entries of groups that were won or lost, the peers whose names resolve otherwise, and what overlaps
         with an address or network that came or went (rules G1, G2, E3).
         """
+        before: _Before = {}
+        self._review(self._enter(surroundings, before), list(self._sas), before)
+        return self._changed(before)
+
+    def enter(self, surroundings: Surroundings) -> tuple[Touch, set[Destination]]:
+        """As ``take_surroundings``, but for the SA pairs that are there: ``review`` is for them, a few at a time.
+
+        Returns what ``review`` asks for, and the destinations with other paths.
+        """
+        before: _Before = {}
+        touch = self._enter(surroundings, before)
+        return touch, self._changed(before)
+
+    def review(self, touch: Touch, keys: Iterable[SaKey]) -> set[Destination]:
+        """Works out anew those of the SA pairs that ``touch`` can touch. Returns the destinations with other paths."""
+        before: _Before = {}
+        self._review(touch, keys, before)
+        return self._changed(before)
+
+    def _enter(self, surroundings: Surroundings, before: _Before) -> Touch:
         touch = Touch(self.policy, self.surroundings, surroundings)
-        touched = [sa for sa in self._sas.values() if self._is_touched(touch, sa)]
         has_same_names = surroundings.names == self.surroundings.names
         self.surroundings = surroundings
         self._deriver = Deriver(self.policy, surroundings, self._deriver.matcher if has_same_names else None)
-        before: _Before = {}
-        for sa in touched:
-            self._settle(sa.key, self._deriver.derive(sa), sa, before)
         self._take_lines(before)
-        return self._changed(before)
+        return touch
+
+    def _review(self, touch: Touch, keys: Iterable[SaKey], before: _Before) -> None:
+        for key in keys:
+            sa = self._sas.get(key)
+            if sa is not None and self._is_touched(touch, sa):
+                self._settle(key, self._deriver.derive(sa), sa, before)
 
     def _is_touched(self, touch: Touch, sa: SaPair) -> bool:
         if touch.finds_peer(sa):

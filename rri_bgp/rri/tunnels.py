@@ -67,8 +67,12 @@ class Tunnels:
         self._matcher = Matcher(policy, names) if is_timed else None
 
     def update(self, changes: Mapping[SaKey, SaPair | None], now: float) -> _Told:
-        """Takes SA pairs that came or changed, or went (None). Returns what is another in what counts."""
-        told = self.advance(now)
+        """Takes SA pairs that came or changed, or went (None). Returns what is another in what counts.
+
+        A delay that was over by then is not, as long as ``advance`` has not been told.
+        """
+        self._now = now
+        told: _Told = {}
         gone: list[tuple[SaPair, bool]] = []
         for key, sa in changes.items():
             before = self._known.get(key)
@@ -86,14 +90,16 @@ class Tunnels:
             self._go(before, is_loss, told)
         return told
 
-    def advance(self, now: float) -> _Told:
-        """Does what is due by now. Returns what is another in what counts."""
+    def advance(self, now: float, most: int | None = None) -> _Told:
+        """Does what is due by now, of ``most`` lines at most. Returns what is another in what counts."""
         self._now = now
         told: _Told = {}
-        while self._timers and self._timers[0][0] <= now:
+        left = len(self._timers) if most is None else most
+        while left and self._timers and self._timers[0][0] <= now:
             due, _, line = heapq.heappop(self._timers)
             if self._delayed.get(line) == due:
                 self._look(line, told)
+                left -= 1
         return told
 
     @property
@@ -112,13 +118,13 @@ class Tunnels:
         return self._rejudge(self._policy, names, now)
 
     def _rejudge(self, policy: Policy, names: Mapping[str, tuple[Address, ...]], now: float) -> _Told:
-        told = self.advance(now)
+        self._now = now
         suspects = [key for key, sa in self._known.items() if sa.is_suspect]
         suspects += [key for key, line in self._held.items() if line.last.is_suspect]
         before = [self._counting(key) for key in suspects]
         self._begin(policy, names)
         after = [self._counting(key) for key in suspects]
-        told.update((key, new) for key, old, new in zip(suspects, before, after, strict=True) if new != old)
+        told: _Told = {key: new for key, old, new in zip(suspects, before, after, strict=True) if new != old}
         for line in list(self._delayed):
             self._look(line, told)
         return told

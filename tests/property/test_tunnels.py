@@ -193,6 +193,7 @@ def test_g4_g5_e6_e13_what_counts_is_a_function_of_the_history(rules: Policy, hi
     counts: dict[SaKey, SaPair] = {}
     for number, step in enumerate(history, 1):
         now = model.times[number]
+        apply(counts, tunnels.advance(now))
         told = tunnels.update(step.changes, now) if step.rules is None else tunnels.take_policy(step.rules, now)
         assert not {key for key, one in told.items() if one is not None and counts.get(key) == one}, "told in vain"
         apply(counts, told)
@@ -213,7 +214,7 @@ def test_g4_due_says_when_there_is_something_to_do(rules: Policy, history: list[
     other: dict[SaKey, SaPair] = {}
     for step in [*history, Step(20, {})]:
         end = now + step.wait
-        while rested.due is not None and rested.due < end:
+        while rested.due is not None and rested.due <= end:
             apply(one, rested.advance(rested.due))
         while now < end:
             now += 0.5

@@ -469,10 +469,9 @@ def test_g4_the_entry_may_name_its_peer() -> None:
     assert world.after(5) == told(two)
 
 
-def test_g4_what_is_due_comes_before_what_is_new() -> None:
-    world = World(KEEPS)
-    world.say(sa(1, "10.1.0.0/16", since=100))
-    world.say(gone=(1,))
-    world.now += 10
-    again = sa(2, "10.1.0.0/16", since=500)
-    assert world.say(again) == told(again) | gone(1)
+def test_g4_what_is_due_may_be_done_in_pieces() -> None:
+    world = World(WAITS)
+    world.say(*(sa(number, f"10.{number}.0.0/16") for number in range(1, 6)))
+    world.now += 5
+    assert [len(world.take(world.tunnels.advance(world.now, 2))) for _ in range(4)] == [2, 2, 1, 0]
+    assert world.due() is None
