@@ -6,7 +6,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test faults bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs lock clean
+.PHONY: help demo test faults semantics bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs
+.PHONY: lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +20,9 @@ test:  ## Set up what is missing, then every test: unit, property, integration, 
 
 faults:  ## Every fault under every load, in the lab (half an hour); a part: make faults CELLS="-k bgpd"
 	@lab/with-lab $(PYTEST) -s lab/faults $(CELLS)
+
+semantics:  ## Each rule shown in the lab; writes docs/results/semantics.md; a part: make semantics CELLS="-k e13"
+	@RRI_SEMANTICS=1 lab/with-lab $(PYTEST) tests/lab/test_semantics_*.py $(CELLS)
 
 bench: .venv/stamp  ## Measure beside the peers, on a quiet machine; writes docs/results/bench.md (a quarter of an hour)
 	@$(BIN)/python -m bench --docs

@@ -22,7 +22,6 @@ __all__ = ["Esp", "Lab", "LabError", "esp_mode", "wait_until"]
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
-TOPOLOGY = ROOT / "lab" / "basic" / "basic.clab.yml"
 PREFIX = "clab-rri-"
 LOGS = ("/var/log/charon.log", "/var/log/exabgp/*.log", "/var/log/bird.log", "/tmp/frr.log")  # noqa: S108  # in a node, not here
 
@@ -74,9 +73,13 @@ def wait_until(condition: Callable[[], T], what: str, deadline: float = 20.0, in
 
 
 class Lab:
-    """The deployed topology ``lab/basic``; ``hub`` and ``upstream`` name the folders of those nodes' files."""
+    """A deployed topology, a folder of ``lab``; ``hub`` and ``upstream`` name the folders of those nodes' files in it.
 
-    def __init__(self, hub: str = "hub", upstream: str = "upstream") -> None:
+    All topologies have one name to containerlab: there is one lab at a time.
+    """
+
+    def __init__(self, hub: str = "hub", upstream: str = "upstream", topology: str = "basic") -> None:
+        self.topology = topology
         self.hub = hub
         self.upstream = upstream
         self.esp = Esp.KERNEL
@@ -248,7 +251,8 @@ class Lab:
             "RRI_LAB_HUB": self.hub,
             "RRI_LAB_UPSTREAM": self.upstream,
         }
-        return _run([program, verb, "--topo", str(TOPOLOGY), *options], timeout=300, environment=environment)
+        topology = ROOT / "lab" / self.topology / f"{self.topology}.clab.yml"
+        return _run([program, verb, "--topo", str(topology), *options], timeout=300, environment=environment)
 
 
 def _image() -> str:

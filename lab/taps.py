@@ -17,7 +17,9 @@ from typing import Self
 from pyroute2 import netns
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
-__all__ = ["FibTap", "Tap", "UpdateTap"]
+from bench.bgp import Kind, Splitter, parse_update
+
+__all__ = ["FibTap", "RouteTap", "Tap", "UpdateTap"]
 
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module has no name for it
@@ -87,10 +89,32 @@ class UpdateTap(Tap):
     """BGP UPDATEs that arrive at ``interface`` of the namespace of process ``pid``; each is seen as ``UPDATE``."""
 
     def __init__(self, pid: int, interface: str) -> None:
-        sock = netns.create_socket(f"/proc/{pid}/ns/net", socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        sock.bind((interface, ETH_P_ALL))
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        super().__init__(sock, _read_updates)
+        super().__init__(_packets(pid, interface), _read_updates)
+
+
+class RouteTap(Tap):
+    """What BGP UPDATEs say that arrive at ``interface`` of the namespace of process ``pid``.
+
+    Each UPDATE is seen as its unicast prefixes in its order, ``+10.1.0.0/16 -10.2.0.0/16``; one of another family, or
+    an end-of-RIB marker, as nothing but its time. The tap must begin while the one session there is idle, between two
+    messages.
+    """
+
+    def __init__(self, pid: int, interface: str) -> None:
+        self._splitter = Splitter()
+        super().__init__(_packets(pid, interface), self._read_routes)
+
+    def updates(self) -> list[str]:
+        """All that was seen, without the times."""
+        return [what for _, what in self.seen(0)]
+
+    def _read_routes(self, sock: socket.socket) -> Iterator[tuple[int, str]]:
+        packet, at = _arrived(sock)
+        for kind, body in self._splitter.feed(_tcp_payload(packet)):
+            if kind is Kind.UPDATE:
+                update = parse_update(body)
+                gone = (f"-{prefix}" for prefix in update.withdrawn)
+                yield at, " ".join((*gone, *(f"+{prefix}" for prefix in update.announced)))
 
 
 class FibTap(Tap):
@@ -103,11 +127,22 @@ class FibTap(Tap):
         super().__init__(sock, _read_routes)
 
 
-def _read_updates(sock: socket.socket) -> Iterator[tuple[int, str]]:
+def _packets(pid: int, interface: str) -> socket.socket:
+    namespace = f"/proc/{pid}/ns/net"
+    sock: socket.socket = netns.create_socket(namespace, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    sock.bind((interface, ETH_P_ALL))
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
+
+
+def _arrived(sock: socket.socket) -> tuple[bytes, int]:
+    """A packet and its time; nothing where it was on its way out."""
     packet, ancillary, _, address = sock.recvmsg(65535, 64)
-    if address[2] == socket.PACKET_OUTGOING:
-        return
-    at = _timestamp(ancillary)
+    return (b"" if address[2] == socket.PACKET_OUTGOING else packet), _timestamp(ancillary)
+
+
+def _read_updates(sock: socket.socket) -> Iterator[tuple[int, str]]:
+    packet, at = _arrived(sock)
     for _ in range(_updates_in(_tcp_payload(packet))):
         yield at, "UPDATE"
 

@@ -1,0 +1,103 @@
+"""A policy that changes: only differences go out, ``plan`` says them before, and one not confirmed goes back (E4)."""
+
+from __future__ import annotations
+
+import time
+
+from lab.semantics.report import Section
+from lab.semantics.world import Seen, World, policy
+
+HUB = "198.51.100.1"
+OFFICES, BRANCHES = ("10.50.0.0/16", "10.51.0.0/16"), ("10.1.0.0/16", "10.2.0.0/16")
+RETAGGED = ("tag: 20", "tag: 21")
+NEXT = "/run/rri-bgp/next.yaml"
+
+
+def all_up(world: World) -> None:
+    """The first policy, and two branches."""
+    world.take("reload")
+    world.lab.up("branch1", "net")
+    world.lab.up("branch2", "net")
+    world.settle(*OFFICES, *BRANCHES)
+
+
+def tags(world: World) -> dict[str, str]:
+    """The large community of each of upstream's routes."""
+    return {prefix: world.path(prefix).large for prefix in world.prefixes()}
+
+
+def test_e4_n8_a_changed_tag_is_one_update_a_route(world: World, section: Section) -> None:
+    """E4, N8: a reload that changes a tag sends one UPDATE a route and no withdraw"""
+    all_up(world)
+    with world.wire() as wire:
+        world.take("reload", RETAGGED)
+        for prefix in BRANCHES:
+            world.becomes(prefix, Seen(HUB, "65000:21", "65000:1:21"))
+    assert sorted(" ".join(wire.updates()).split()) == [f"+{prefix}" for prefix in BRANCHES]
+    world.rri("inspect", "--wait", "10", node="upstream")
+    section.show(world, "explain", BRANCHES[0])
+    section.show(world, "inspect", node="upstream")
+
+
+def test_e4_a_reload_that_is_not_confirmed_goes_back(world: World, section: Section) -> None:
+    """E4: a reload that is not confirmed goes back"""
+    all_up(world)
+    before = tags(world)
+    world.write(policy("reload", RETAGGED))
+    with world.wire() as wire:
+        started = time.monotonic()
+        section.show(world, "reload", "--confirm", "3")
+        world.becomes(BRANCHES[0], Seen(HUB, "65000:21", "65000:1:21"))
+        section.show(world, "show", "status")
+        world.becomes(BRANCHES[0], Seen(HUB, "65000:20", "65000:1:20"))
+        assert 2.5 < time.monotonic() - started < 8
+        world.becomes(BRANCHES[1], Seen(HUB, "65000:20", "65000:1:20"))
+    assert sorted(" ".join(wire.updates()).split()) == sorted([f"+{prefix}" for prefix in BRANCHES] * 2)
+    assert tags(world) == before
+    section.say("Not confirmed within 3 s:")
+    section.show(world, "show", "status")
+    section.show(world, "inspect", node="upstream")
+
+
+def test_e4_a_reload_that_is_confirmed_stays(world: World) -> None:
+    """The other way."""
+    all_up(world)
+    world.write(policy("reload", RETAGGED))
+    world.rri("reload", "--confirm", "2")
+    world.rri("reload", "--confirm-now")
+    world.becomes(BRANCHES[0], Seen(HUB, "65000:21", "65000:1:21"))
+    time.sleep(2.5)  # it is that time that must change nothing
+    assert world.path(BRANCHES[0]) == Seen(HUB, "65000:21", "65000:1:21")
+
+
+def test_e4_plan_says_what_the_reload_then_does(world: World, section: Section) -> None:
+    """E4: plan against the running hub says what the reload then does"""
+    all_up(world)
+    text = policy(
+        "reload",
+        RETAGGED,
+        ("    - permit ip any 10.50.0.0/16\n", "    - permit ip any 10.52.0.0/16\n"),
+    )
+    world.write(text, NEXT)
+    section.show(world, "plan", NEXT)
+    plan = world.json("plan", NEXT, code=1)
+    before = tags(world)
+    world.write(text)
+    with world.wire() as wire:
+        did = world.json("reload")
+        world.settle("10.51.0.0/16", "10.52.0.0/16", *BRANCHES)
+        for prefix in BRANCHES:
+            world.becomes(prefix, Seen(HUB, "65000:21", "65000:1:21"))
+    after = tags(world)
+    announced, withdrawn, changed = (
+        {one["destination"] for one in plan[key]} for key in ("announced", "withdrawn", "changed")
+    )
+    assert announced == after.keys() - before.keys() == {"10.52.0.0/16"}
+    assert withdrawn == before.keys() - after.keys() == {"10.50.0.0/16"}
+    assert changed == {prefix for prefix in before.keys() & after.keys() if before[prefix] != after[prefix]}
+    assert did["changes"] == plan["changes"]
+    said = " ".join(wire.updates()).split()
+    assert sorted(said) == sorted([*(f"+{one}" for one in announced | changed), *(f"-{one}" for one in withdrawn)])
+    assert said[-1] == "-10.50.0.0/16", "withdraws last"
+    section.show(world, "inspect", node="upstream")
+    assert world.rri("plan", NEXT) != ""
