@@ -6,9 +6,8 @@ import ipaddress
 import sys
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as File
-from typing import Any
 
 import click
 
@@ -17,7 +16,8 @@ from rri_bgp.control.client import ask, ask_one
 from rri_bgp.control.protocol import Ask, Request
 from rri_bgp.errors import UnreachableError, UsageError
 from rri_bgp.inspect import Difference, Upstream, compare, parse_upstream, read
-from rri_bgp.model import Address, Attributes, Path, Prefix
+from rri_bgp.inspect.given import Session, given, sessions_of, sessions_with
+from rri_bgp.model import Address
 
 __all__ = ["inspect"]
 
@@ -50,11 +50,15 @@ def inspect(socket: File, upstream: str, neighbors: tuple[str, ...], wait: float
       missing         wanted, and no path of ours is there
       stale           a path of ours that nobody wants
       wrong next hop  it points elsewhere
-      wrong tag       a wanted community or large community is not on it
+      wrong tag       a wanted community is not on it (standard, large, route target)
+      wrong MED       its MED is another
       not best        another path was preferred
       not installed   best, but not in the FIB with its next hop resolved
 
-    It reads `vtysh -c 'show … json'`, changes nothing, and tells only what two looks in a row agree on.
+    It looks at the sessions that this router has with us, and at what the policy gives it there: plain routes, several
+    paths (overlap: ecmp), VPN routes, FlowSpec rules.
+
+    It reads `vtysh -c 'show …'`, changes nothing, and tells only what two looks in a row agree on.
 
     Exit code 0: equal. 1: differences, in a table. 2: cannot look.
     """
@@ -89,35 +93,29 @@ def _look_until_equal(socket: File, router: Upstream, ours: Collection[Address],
         elif not found.differences:
             return found
         elif is_over and before is not None:
-            return _Found(found.wanted, tuple(one for one in found.differences if one in before.differences))
+            return replace(found, differences=tuple(one for one in found.differences if one in before.differences))
         before = None if isinstance(found, UnreachableError) else found
         time.sleep(_AGAIN)
 
 
 def _look(socket: File, router: Upstream, ours: Collection[Address]) -> _Found:
-    wanted = {Prefix.parse(item["prefix"]): _path(item) for item in ask(socket, Request(Ask.ROUTES))}
-    return _Found(len(wanted), compare(wanted, ours or _our_addresses(socket), read(router)))
+    routes = list(ask(socket, Request(Ask.ROUTES)))
+    table = read(router)
+    sessions = sessions_with(_our_sessions(socket, ours), table)
+    wanted = given(routes, sessions, table)
+    return _Found(len({key for keys in wanted.values() for key in keys}), compare(wanted, table))
 
 
-def _our_addresses(socket: File) -> tuple[Address, ...]:
-    sinks = ask_one(socket, Request(Ask.STATUS))["sinks"]
-    found = tuple(ipaddress.ip_address(neighbor["local"]) for sink in sinks for neighbor in sink["neighbors"])
+def _our_sessions(socket: File, named: Collection[Address]) -> tuple[Session, ...]:
+    """Those that the controller knows; where some are named those alone, also ones that it does not know."""
+    found = sessions_of(ask_one(socket, Request(Ask.STATUS)))
+    if named:
+        known = {session.local: session for session in found}
+        return tuple(known.get(address, Session(address)) for address in named)
     if not found:
         hint = "`rri-bgp show status` says whether ExaBGP answers; `--neighbor ADDRESS` names our address"
         raise UnreachableError("the controller knows of no BGP neighbor yet", where=str(socket), hint=hint)
     return found
-
-
-def _path(item: dict[str, Any]) -> Path:
-    communities = (text.split(":") for text in item["communities"])
-    large = (text.split(":") for text in item["large_communities"])
-    return Path(
-        ipaddress.ip_address(item["next_hop"]),
-        Attributes(
-            communities=tuple((int(high), int(low)) for high, low in communities),
-            large_communities=tuple((int(a), int(b), int(c)) for a, b, c in large),
-        ),
-    )
 
 
 def _print(router: Upstream, found: _Found) -> None:

@@ -6,19 +6,23 @@
 
 from __future__ import annotations
 
-from rri_bgp.inspect.compare import Difference, DifferenceKind, compare
-from rri_bgp.inspect.frr import UpstreamPath, UpstreamRoute, UpstreamTable
+from rri_bgp.inspect.compare import Difference, DifferenceKind, Given, WantedPath, compare
+from rri_bgp.inspect.frr import Sessions, UpstreamPath, UpstreamRoute, UpstreamTable, VpnPrefix
 from rri_bgp.inspect.source import ContainerVtysh, LocalVtysh, Upstream, parse_upstream, read
 
 __all__ = [
     "ContainerVtysh",
     "Difference",
     "DifferenceKind",
+    "Given",
     "LocalVtysh",
+    "Sessions",
     "Upstream",
     "UpstreamPath",
     "UpstreamRoute",
     "UpstreamTable",
+    "VpnPrefix",
+    "WantedPath",
     "compare",
     "parse_upstream",
     "read",

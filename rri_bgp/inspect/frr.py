@@ -11,25 +11,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rri_bgp.errors import UnreachableError
-from rri_bgp.model import Address, Prefix
+from rri_bgp.model import Address, FlowRule, Prefix
 
 __all__ = [
     "BGP_COMMANDS",
     "ROUTE_COMMANDS",
+    "SESSIONS_COMMAND",
+    "VPN_COMMANDS",
+    "Key",
+    "Sessions",
     "UpstreamPath",
     "UpstreamRoute",
     "UpstreamTable",
+    "VpnPrefix",
     "parse_paths",
     "parse_routes",
+    "parse_sessions",
+    "parse_vpn_paths",
 ]
 
 BGP_COMMANDS = ("show bgp ipv4 unicast detail json", "show bgp ipv6 unicast detail json")
 """The BGP table, one command a family: for ``parse_paths``."""
+
+VPN_COMMANDS = ("show bgp ipv4 vpn detail json", "show bgp ipv6 vpn detail json")
+"""The VPN table, one command a family: for ``parse_vpn_paths``."""
+
+SESSIONS_COMMAND = "show bgp summary json"
+"""Which neighbors there are, for which families: for ``parse_sessions``."""
 
 ROUTE_COMMANDS = ("show ip route bgp json", "show ipv6 route bgp json")
 """zebra's BGP routes, one command a family: for ``parse_routes``."""
@@ -55,16 +68,31 @@ _WELL_KNOWN = {
 _Value = TypeVar("_Value")
 
 
+class VpnPrefix(NamedTuple):
+    """A prefix under a route distinguisher (RFC 4364 §4.1), ``rd`` as FRR writes it."""
+
+    rd: str
+    prefix: Prefix
+
+    def __str__(self) -> str:
+        return f"{self.prefix} RD {self.rd}"
+
+
+Key = Prefix | VpnPrefix | FlowRule
+"""What a path is for."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamPath:
     """A path in the upstream's BGP table, as its policy left it.
 
     ``peer`` is the neighbor that sent it (0.0.0.0 or :: for the router's own). ``next_hop`` is the global address where
     there is a link-local one too. ``aliases`` are communities that FRR shows under a name its operator gave them
-    (``bgp community alias``): their numbers are not known.
+    (``bgp community alias``): their numbers are not known. ``med`` is None where none came. ``extended`` are the
+    extended communities in FRR's words (``RT:65000:1``).
     """
 
-    prefix: Prefix
+    prefix: Key
     peer: Address
     next_hop: Address
     communities: tuple[tuple[int, int], ...] = ()
@@ -72,6 +100,8 @@ class UpstreamPath:
     best: bool = False
     valid: bool = False
     aliases: tuple[str, ...] = ()
+    med: int | None = None
+    extended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +119,52 @@ class UpstreamRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Sessions:
+    """An upstream's neighbors: all of them, and those that may send VPN routes and flow rules."""
+
+    every: frozenset[Address] = frozenset()
+    vpn: frozenset[Address] = frozenset()
+    flows: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamTable:
-    """All that an upstream has, both families: BGP paths (at least one a prefix) and zebra's BGP routes."""
+    """All that an upstream has, both families: BGP paths (at least one a prefix) and zebra's BGP routes.
 
-    paths: Mapping[Prefix, tuple[UpstreamPath, ...]]
+    ``flows`` are the next hops of flow rules; FRR does not say who sent one.
+    """
+
+    paths: Mapping[Key, tuple[UpstreamPath, ...]]
     routes: Mapping[Prefix, UpstreamRoute]
+    sessions: Sessions = field(default_factory=Sessions)
+    flows: Mapping[FlowRule, Address] = field(default_factory=dict)
 
 
-def parse_paths(text: str, where: str = "upstream") -> dict[Prefix, tuple[UpstreamPath, ...]]:
+def parse_paths(text: str, where: str = "upstream") -> dict[Key, tuple[UpstreamPath, ...]]:
     """What one of ``BGP_COMMANDS`` printed; ``where`` is for the error.
 
     Raises:
         UnreachableError: it is not JSON, not FRR's shape, or FRR's warning that there is no BGP.
     """
     return _read(text, where, _paths)
+
+
+def parse_vpn_paths(text: str, where: str = "upstream") -> dict[Key, tuple[UpstreamPath, ...]]:
+    """What one of ``VPN_COMMANDS`` printed; ``where`` is for the error.
+
+    Raises:
+        UnreachableError: it is not JSON, or not FRR's shape.
+    """
+    return _read(text, where, _vpn_paths)
+
+
+def parse_sessions(text: str, where: str = "upstream") -> Sessions:
+    """What ``SESSIONS_COMMAND`` printed; ``where`` is for the error.
+
+    Raises:
+        UnreachableError: it is not JSON, or not FRR's shape.
+    """
+    return _read(text, where, _sessions)
 
 
 def parse_routes(text: str, where: str = "upstream") -> dict[Prefix, UpstreamRoute]:
@@ -137,11 +199,11 @@ def _excerpt(text: str) -> str:
 # -- the BGP table ---------------------------------------------------------------------------------------------------
 
 
-def _paths(answer: Any) -> dict[Prefix, tuple[UpstreamPath, ...]]:  # noqa: ANN401  # JSON has no type
+def _paths(answer: Any) -> dict[Key, tuple[UpstreamPath, ...]]:  # noqa: ANN401  # JSON has no type
     table = _object(answer, "the answer")
     if not table:
         return {}
-    found = {}
+    found: dict[Key, tuple[UpstreamPath, ...]] = {}
     for text, entries in _object(table.get("routes"), "routes").items():
         prefix = Prefix.parse(text)
         paths = tuple(_path(prefix, _object(entry, f"path of {text}")) for entry in _list(entries, f"routes.{text}"))
@@ -150,7 +212,36 @@ def _paths(answer: Any) -> dict[Prefix, tuple[UpstreamPath, ...]]:  # noqa: ANN4
     return found
 
 
-def _path(prefix: Prefix, entry: dict[str, Any]) -> UpstreamPath:
+def _vpn_paths(answer: Any) -> dict[Key, tuple[UpstreamPath, ...]]:  # noqa: ANN401  # JSON has no type
+    table = _object(_object(answer, "the answer").get("routes", {}), "routes")
+    found: dict[Key, tuple[UpstreamPath, ...]] = {}
+    for rd, prefixes in _object(table.get("routeDistinguishers", {}), "routeDistinguishers").items():
+        for text, entries in _object(prefixes, rd).items():
+            key = VpnPrefix(rd, Prefix.parse(text))
+            found[key] = tuple(_path(key, _object(one, f"path of {text}")) for one in _list(entries, f"{rd} {text}"))
+    return {key: paths for key, paths in found.items() if paths}
+
+
+def _sessions(answer: Any) -> Sessions:  # noqa: ANN401  # JSON has no type
+    found: dict[str, set[Address]] = {"": set(), "Vpn": set(), "Flowspec": set()}
+    for family, summary in _object(answer, "the answer").items():
+        peers = _object(_object(summary, family).get("peers", {}), f"peers of {family}")
+        for kind, addresses in found.items():
+            if family.endswith(kind):
+                addresses.update(ip_address(peer) for peer in peers if _is_address(peer))
+    return Sessions(*map(frozenset, found.values()))
+
+
+def _is_address(peer: str) -> bool:
+    """A neighbor may be an interface instead: not one of ours, which have addresses."""
+    try:
+        ip_address(peer)
+    except ValueError:
+        return False
+    return True
+
+
+def _path(prefix: Key, entry: dict[str, Any]) -> UpstreamPath:
     peer = _object(entry.get("peer"), f"peer of {prefix}")
     best = _object(entry.get("bestpath", {}), f"bestpath of {prefix}")
     communities, aliases = _numbers(entry, "community", _community, prefix)
@@ -164,10 +255,25 @@ def _path(prefix: Prefix, entry: dict[str, Any]) -> UpstreamPath:
         best=best.get("overall") is True,
         valid=entry.get("valid") is True,
         aliases=aliases + large_aliases,
+        med=_med(entry.get("metric"), prefix),
+        extended=_extended(entry.get("extendedCommunity", {}), prefix),
     )
 
 
-def _next_hop(prefix: Prefix, hops: list[Any]) -> Address:
+def _med(value: Any, prefix: Key) -> int | None:  # noqa: ANN401  # JSON has no type
+    if value is not None and not isinstance(value, int):
+        raise ValueError(f"metric of {prefix} is not a number")  # _read makes one error of it
+    return value
+
+
+def _extended(value: Any, prefix: Key) -> tuple[str, ...]:  # noqa: ANN401  # JSON has no type
+    text = _object(value, f"extendedCommunity of {prefix}").get("string", "")
+    if not isinstance(text, str):
+        raise ValueError(f"extendedCommunity of {prefix} is not text")  # _read makes one error of it
+    return tuple(text.split())
+
+
+def _next_hop(prefix: Key, hops: list[Any]) -> Address:
     """The global next hop: what was announced. FRR lists it first, and often uses the link-local one beside it."""
     addresses = [_address(_object(hop, f"next hop of {prefix}").get("ip"), f"next hop of {prefix}") for hop in hops]
     if not addresses:
@@ -176,7 +282,7 @@ def _next_hop(prefix: Prefix, hops: list[Any]) -> Address:
 
 
 def _numbers(
-    entry: dict[str, Any], key: str, parse: Callable[[str], _Value | None], prefix: Prefix
+    entry: dict[str, Any], key: str, parse: Callable[[str], _Value | None], prefix: Key
 ) -> tuple[tuple[_Value, ...], tuple[str, ...]]:
     """Communities of a kind as numbers, and those that FRR shows under an alias."""
     if key not in entry:

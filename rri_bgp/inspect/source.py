@@ -16,16 +16,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rri_bgp.errors import UnreachableError, UsageError
+from rri_bgp.inspect.flows import FLOW_COMMANDS, parse_flows
 from rri_bgp.inspect.frr import (
     BGP_COMMANDS,
     ROUTE_COMMANDS,
+    SESSIONS_COMMAND,
+    VPN_COMMANDS,
+    Key,
     UpstreamPath,
     UpstreamRoute,
     UpstreamTable,
     parse_paths,
     parse_routes,
+    parse_sessions,
+    parse_vpn_paths,
 )
-from rri_bgp.model import Prefix
+from rri_bgp.model import Address, FlowRule, Prefix
 
 __all__ = ["ContainerVtysh", "LocalVtysh", "Upstream", "parse_upstream", "read"]
 
@@ -169,18 +175,24 @@ def parse_upstream(text: str) -> Upstream:
 
 
 def read(upstream: Upstream) -> UpstreamTable:
-    """Both families of its BGP table, then of zebra's BGP routes.
+    """Its neighbors, its BGP, VPN and FlowSpec tables, and zebra's BGP routes; both families of each.
 
     Raises:
         UnreachableError: it cannot be asked, or answers what FRR does not.
     """
-    paths: dict[Prefix, tuple[UpstreamPath, ...]] = {}
+    paths: dict[Key, tuple[UpstreamPath, ...]] = {}
     for command in BGP_COMMANDS:
-        paths |= parse_paths(upstream.run(command), upstream.where)
+        paths.update(parse_paths(upstream.run(command), upstream.where))
+    sessions = parse_sessions(upstream.run(SESSIONS_COMMAND), upstream.where)
+    for command in VPN_COMMANDS if sessions.vpn else ():
+        paths.update(parse_vpn_paths(upstream.run(command), upstream.where))
     routes: dict[Prefix, UpstreamRoute] = {}
     for command in ROUTE_COMMANDS:
         routes |= parse_routes(upstream.run(command), upstream.where)
-    return UpstreamTable(paths, routes)
+    flows: dict[FlowRule, Address] = {}
+    for command in FLOW_COMMANDS if sessions.flows else ():
+        flows |= parse_flows(upstream.run(command), upstream.where)
+    return UpstreamTable(paths, routes, sessions, flows)
 
 
 def _bytes(stream: object) -> bytes:

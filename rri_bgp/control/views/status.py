@@ -6,7 +6,7 @@ from rri_bgp import __version__
 from rri_bgp.control.views.values import Item
 from rri_bgp.controller import Controller, SourceStatus
 from rri_bgp.reload import Reloader
-from rri_bgp.rri import MapEntry
+from rri_bgp.rri import MapEntry, Policy
 from rri_bgp.rri.entries import Group
 from rri_bgp.sinks import SinkStatus
 
@@ -33,7 +33,7 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "refusals": sum(1 for _ in controller.rib.refusals()),
         "changes": controller.changes,
         "sources": [source_fields(source) for source in sources],
-        "sinks": [sink_fields(one) for one in sinks],
+        "sinks": [sink_fields(one, controller.rib.policy) for one in sinks],
         "groups": [_group(controller, group) for group in controller.rib.policy.groups.values()],
         "names": names,
     }
@@ -60,8 +60,9 @@ def _is_well(sink: SinkStatus) -> bool:
     return sink.ready and not sink.refused and all(neighbor.state == "up" for neighbor in sink.neighbors)
 
 
-def sink_fields(one: SinkStatus) -> Item:
-    """The state of a sink and of its neighbours."""
+def sink_fields(one: SinkStatus, policy: Policy) -> Item:
+    """The state of a sink and of its neighbours, and which VRF's routes a neighbour is given as plain ones (N10)."""
+    vrfs = {str(neighbor.address): neighbor.vrf for neighbor in policy.neighbors}
     return {
         "name": one.name,
         "ready": one.ready,
@@ -69,7 +70,13 @@ def sink_fields(one: SinkStatus) -> Item:
         "pending": one.pending,
         "refused": one.refused,
         "neighbors": [
-            {"local": neighbor.local, "peer": neighbor.peer, "state": neighbor.state, "reason": neighbor.reason}
+            {
+                "local": neighbor.local,
+                "peer": neighbor.peer,
+                "state": neighbor.state,
+                "reason": neighbor.reason,
+                "vrf": vrfs.get(neighbor.peer),
+            }
             for neighbor in one.neighbors
         ],
         "counters": dict(one.counters),

@@ -264,7 +264,7 @@ STATUS: dict[str, Any] = {
             "confirmed": 2,
             "pending": 1,
             "refused": 0,
-            "neighbors": [{"local": "192.0.2.1", "peer": "192.0.2.2", "state": "up", "reason": ""}],
+            "neighbors": [{"local": "192.0.2.1", "peer": "192.0.2.2", "state": "up", "reason": "", "vrf": None}],
             "counters": {"announced": 4, "sessions up": 1},
             "detail": "",
         }

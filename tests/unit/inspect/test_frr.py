@@ -44,7 +44,7 @@ def path_json(**changes: Any) -> str:
 def test_a_path_that_another_one_beats() -> None:
     other, ours = parse_paths(recorded("bgp4"))[pfx("10.1.0.0/16")]
     peer = ip_address("192.0.2.2")
-    assert other == UpstreamPath(pfx("10.1.0.0/16"), peer, peer, best=True, valid=True)
+    assert other == UpstreamPath(pfx("10.1.0.0/16"), peer, peer, best=True, valid=True, med=0)
     assert ours == UpstreamPath(
         pfx("10.1.0.0/16"),
         peer=HUB4,

@@ -15,7 +15,8 @@ import docker.errors
 import pytest
 
 from rri_bgp.errors import UnreachableError, UsageError
-from rri_bgp.inspect import ContainerVtysh, LocalVtysh, Upstream, parse_upstream, read
+from rri_bgp.inspect import ContainerVtysh, LocalVtysh, Sessions, Upstream, VpnPrefix, parse_upstream, read
+from rri_bgp.model import FlowRule
 from tests.values import HUB4, pfx
 
 RECORDED = Path(__file__).parent / "frr-10.3"
@@ -48,14 +49,18 @@ def test_no_vtysh(path_dir: Path) -> None:
     assert str(failure(LocalVtysh())).splitlines()[0] == "upstream local: vtysh is not on PATH"
 
 
-def test_read_asks_for_both_families(path_dir: Path) -> None:
+def test_read_asks_for_all_families(path_dir: Path) -> None:
     cases = (
         ("show bgp ipv4 unicast detail json", "bgp4"),
         ("show bgp ipv6 unicast detail json", "bgp6"),
+        ("show bgp summary json", "summary"),
+        ("show bgp ipv4 vpn detail json", "vpn4"),
+        ("show bgp ipv6 vpn detail json", "vpn6"),
         ("show ip route bgp json", "route4"),
         ("show ipv6 route bgp json", "route6"),
     )
     lines = [f'"{command}") cat "{RECORDED}/{name}.json" ;;' for command, name in cases]
+    lines += [f'"show bgp ipv{version} flowspec detail") cat "{RECORDED}/flow{version}.txt" ;;' for version in (4, 6)]
     warning = 'echo "% Can\'t open configuration file /etc/frr/vtysh.conf" >&2'
     fake_vtysh(path_dir, "\n".join([warning, '[ "$1" = -c ] || exit 9', 'case "$2" in', *lines, "*) exit 8;; esac"]))
     table = read(LocalVtysh())
@@ -63,6 +68,12 @@ def test_read_asks_for_both_families(path_dir: Path) -> None:
     assert pfx("2001:db8:1::/48") in table.paths
     assert table.routes[pfx("10.2.0.0/16")].installed
     assert table.routes[pfx("2001:db8:1::/48")].installed
+    assert {str(key) for key in table.paths if isinstance(key, VpnPrefix)} == {
+        "10.1.0.0/16 RD 65000:1",
+        "2001:db8:1::/48 RD 65000:1",
+    }
+    assert table.sessions == Sessions(*[frozenset({HUB4})] * 3)
+    assert table.flows[FlowRule(pfx("10.41.0.0/24"), 6, (443, 443))] == HUB4
 
 
 def test_vtysh_fails(path_dir: Path) -> None:
