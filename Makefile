@@ -46,6 +46,10 @@ lint: .venv/stamp  ## ruff, mypy --strict, import-linter, a test for every rule
 rules: .venv/stamp  ## Every rule of docs/reference/rules.md, and the tests that hold it
 	@$(BIN)/python -m tests.rules
 
+mutate: .venv/stamp  ## Mutation testing of the core (an hour); the survivors are judged in docs/results/mutation.md
+	@$(BIN)/python -m mutmut run
+	@$(BIN)/python -m mutmut results
+
 format: .venv/stamp  ## Let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -62,7 +66,7 @@ lock: .venv/stamp  ## Resolve the dependencies anew into the two lock files
 	  --no-header --upgrade -q --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## Remove what is built in the checkout (not the docker engine or its image)
-	@rm -rf .venv .lab/bin .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .lab/bin .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants
 
 .venv/stamp: pyproject.toml requirements-dev.lock
 	@lab/setup.sh venv

@@ -40,6 +40,8 @@ def test_a_set_without_another() -> None:
     assert without([(0, 10), (15, 25), (40, 41)], taken) == [(2, 4), (7, 7), (9, 10), (15, 19), (40, 41)]
     assert without([(5, 6)], taken) == []
     assert without([(5, 6)], []) == [(5, 6)]
+    assert without([(0, 5)], [(5, 7)]) == [(0, 4)]
+    assert without([(7, 9)], [(5, 7)]) == [(8, 9)]
 
 
 def test_whether_a_set_holds_all_or_any_of_an_interval() -> None:
