@@ -22,7 +22,7 @@ class _Verbs(click.Group):
     """Verb ``x`` is the command ``x`` in the module ``rri_bgp.cli.x``: only the one that is called is imported."""
 
     _names = (
-        "run", "attach", "check", "reload", "confirm", "show", "explain", "inspect",
+        "run", "attach", "check", "reload", "confirm", "show", "explain", "watch", "events", "inspect",
         "record", "demo", "completion",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ def program() -> None:
       rri-bgp show status            is all well?
       rri-bgp show sas               which map entry took each SA, and what was refused?
       rri-bgp explain 10.1.0.0/16    why is this prefix announced, or why not?
+      rri-bgp watch                  what happens now?
       rri-bgp inspect                does the upstream router have exactly that?
     """
 

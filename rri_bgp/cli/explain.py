@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def _sa(story: Item) -> Iterator[str]:
 
 def _history(moments: list[Item]) -> Iterator[str]:
     for moment in moments:
-        yield f"{moment['time']}  {moment['text']}"
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment["time"]))
+        yield f"history: {when} {'withdrawn' if moment['path'] is None else words.path(moment['path'])}"
 
 
 def _some(destinations: list[Item]) -> str:

@@ -110,12 +110,13 @@ async def _run(controller: Controller, settings: Config) -> None:
         told_to_end = _on_signals(group, reloader)
         following = group.create_task(controller.run(_feed(controller, settings, streams)))
         watching = group.create_task(_watch(controller))
+        going_back = group.create_task(reloader.run())
         ending = group.create_task(told_to_end.wait())
         await asyncio.wait((following, ending), return_when=asyncio.FIRST_COMPLETED)
         notify("STOPPING=1")
         if not following.done():
             await _finish(controller, _FINISH_LIMIT[settings.exabgp.listen is None])
-        for task in (following, watching, ending):
+        for task in (following, watching, going_back, ending):
             task.cancel()
 
 

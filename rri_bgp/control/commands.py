@@ -25,8 +25,7 @@ async def obey(reloader: Reloader | None, request: Request) -> Iterable[Item]:
     if reloader is None:
         raise UsageError("this controller takes no other policy while it runs")
     if request.ask is Ask.CONFIRM:
-        reloader.confirm()
-        return [{"file": str(reloader.running.file)}]
+        return [{"file": str(reloader.confirm().file)}]
     file, confirm = request.text("file"), request.seconds("confirm")
     if file and not Path(file).is_absolute():
         raise UsageError(f"{file!r} is no absolute path")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from rri_bgp.control.commands import obey
+from rri_bgp.control.events import follow
 from rri_bgp.control.protocol import MAX_REQUEST, SCHEMA, Ask, Request, encode, read_request
 from rri_bgp.control.views import answer
 from rri_bgp.control.views.values import Item
@@ -87,7 +88,10 @@ class _Server:
             writer.write(header)
             header = b""
             request = read_request(line)
-            await self._send(await self._items(request), writer)
+            if request.ask is Ask.EVENTS:
+                await follow(self._controller, self._reloader, reader, writer)
+            else:
+                await self._send(await self._items(request), writer)
         except RriError as error:
             more = {"where": error.where, "hint": error.hint}
             end = encode({"error": error.what, **{name: text for name, text in more.items() if text}})

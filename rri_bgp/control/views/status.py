@@ -26,7 +26,7 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         and all(one["addresses"] for one in names),
         "policy": None if reloader is None else str(reloader.running.file),
         "policy_error": controller.policy_error,
-        "confirm": None if reloader is None or reloader.pending is None else _pending(reloader),
+        "confirm": _confirm(reloader),
         "complete": controller.complete,
         "sas": len(controller.rib.sas()),
         "routes": len(controller.rib),
@@ -39,8 +39,11 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
     }
 
 
-def _pending(reloader: Reloader) -> Item:
-    return {"seconds_left": round(reloader.seconds_left(), 1)}
+def _confirm(reloader: Reloader | None) -> Item | None:
+    """How long a policy waits for its confirmation still; null where none does."""
+    if reloader is None or reloader.seconds_left is None:
+        return None
+    return {"seconds_left": round(reloader.seconds_left, 1)}
 
 
 def source_fields(source: SourceStatus) -> Item:

@@ -13,17 +13,17 @@ __all__ = ["known", "waiting", "waiting_for", "waiting_sas"]
 
 def waiting_sas(controller: Controller) -> Iterable[SaPair]:
     """The pairs that are there and do not count yet."""
-    return ()
+    return controller.tunnels.waiting_sas()
 
 
 def waiting(controller: Controller, key: SaKey) -> str:
     """Why a pair does not count yet, or counts although it has gone; empty where neither is so."""
-    return ""
+    return controller.waiting(key)
 
 
 def known(controller: Controller, key: SaKey) -> SaPair | None:
     """A pair, whether it counts or not."""
-    return controller.rib.sa(key)
+    return controller.rib.sa(key) or controller.tunnels.sa(key)
 
 
 def waiting_for(controller: Controller, prefix: Prefix) -> list[Item]:

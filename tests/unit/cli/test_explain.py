@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,14 @@ from tests.unit.control.small import DEFAULT_REFUSED, OWNERS, SA_FIELDS, Quiet, 
 from tests.values import policy, sa
 
 
+def without_history(done: Done) -> Done:
+    """What is told of the past has another time each time."""
+    lines = done.out.splitlines(keepends=True)
+    return replace(done, out="".join(line for line in lines if not line.startswith("history: ")))
+
+
 def test_explain_a_route_with_two_owners_g8(live: Path, call: Call) -> None:
-    assert call("explain", "10.1.0.0/16", "--socket", live) == Done(
+    assert without_history(call("explain", "10.1.0.0/16", "--socket", live)) == Done(
         0,
         "10.1.0.0/16 is announced: next hop 198.51.100.1, 65000:100 65000:1:100\n"
         "because: SA vici:1 (branch1/net, peer 203.0.113.2, branch1.example) has the remote selector 10.1.0.0/16\n"
@@ -146,3 +154,15 @@ def test_a_list_without_end_is_cut_g8(path: Path, call: Call) -> None:
     with served(controller, path):
         out = call("explain", "vici:1", "--socket", path).out
     assert (out.count("\n"), out.splitlines()[-1]) == (23, "and 10 more (--json has all)")
+
+
+def test_explain_tells_the_past_of_a_route_g8(path: Path, call: Call) -> None:
+    controller = Controller(policy(), [Quiet()])
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16")])
+    controller.snapshot("vici", [])
+    with served(controller, path):
+        lines = call("explain", "10.1.0.0/16", "--socket", path).out.splitlines()[-2:]
+    assert [re.sub(r"^history: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line) for line in lines] == [
+        "next hop 198.51.100.1, no communities",
+        "withdrawn",
+    ]

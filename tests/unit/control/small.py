@@ -14,6 +14,8 @@ from typing import Any
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.model import Destination
+from rri_bgp.policy import Config
+from rri_bgp.reload import Reloader
 from rri_bgp.rri import Policy
 from rri_bgp.sinks import NeighborState, RouteState, SinkRoute, SinkStatus
 from rri_bgp.sources import SaObserver
@@ -117,15 +119,19 @@ def many_routes(count: int) -> tuple[Controller, list[str]]:
 
 
 @contextlib.contextmanager
-def served(controller: Controller, path: Path) -> Iterator[None]:
-    """A control socket that lives in a thread of its own: for tests that block."""
+def served(controller: Controller, path: Path, started: Config | None = None) -> Iterator[None]:
+    """A control socket that lives in a thread of its own: for tests that block. ``started``: it may be reloaded."""
     loop = asyncio.new_event_loop()
     stop, ready = asyncio.Event(), threading.Event()
 
     async def serve() -> None:
-        async with serving(controller, path):
+        reloader = None if started is None else Reloader(controller, started)
+        async with serving(controller, path, reloader), asyncio.TaskGroup() as group:
+            going_back = None if reloader is None else group.create_task(reloader.run())
             ready.set()
             await stop.wait()
+            if going_back is not None:
+                going_back.cancel()
         await until(lambda: len(asyncio.all_tasks()) == 1)
 
     def work() -> None:
