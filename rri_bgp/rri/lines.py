@@ -72,7 +72,9 @@ class LineTable:
         """The line that is there for a pair; None where there was none, and then the pair is one from now on."""
         if self._apart and (found := self._apart.get(_exact(sa))) is not None:
             return found
-        there = self._by_mark.setdefault(_mark(sa), sa)
+        remote = sa.remote_ts  # as in _mark, which would take a third of the time that all of this does
+        mark = hash((sa.connection, sa.child, sa.identity or sa.peer, remote[0].start if remote else None))
+        there = self._by_mark.setdefault(mark, sa)
         if there is sa:
             return None
         if is_same_line(pair_of(there), sa):

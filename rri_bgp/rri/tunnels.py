@@ -74,17 +74,25 @@ class Tunnels:
         self._now = now
         told: _Told = {}
         gone: list[tuple[SaPair, bool]] = []
+        known, enter, is_plain = self._known, self._lines.enter, not self._has_announce
         for key, sa in changes.items():
-            before = self._known.get(key)
+            before = known.get(key)
             if before is None:
-                if sa is not None:
-                    self._known[key] = sa
-                    self._come(sa, None, told)
+                if sa is None:
+                    continue
+                known[key] = sa
+                if self._held:
+                    self._give_key(sa, told)
+                line = enter(sa)
+                if line is None and is_plain and not sa.is_suspect:
+                    told[key] = sa  # as most are
+                else:
+                    self._come(sa, line, None, told)
             elif sa is None:
-                del self._known[key]
+                del known[key]
                 gone.append((before, True))
             elif sa != before:
-                self._known[key] = sa
+                known[key] = sa
                 self._change(before, sa, gone, told)
         for before, is_loss in gone:  # after those that came: what continues a line must find it
             self._go(before, is_loss, told)
@@ -161,11 +169,8 @@ class Tunnels:
     def _left(self, line: Line, now: float | None) -> int:
         return max(0, math.ceil(self._delayed[line] - (self._now if now is None else now)))
 
-    def _come(self, sa: SaPair, before: SaPair | None, told: _Told) -> None:
-        """A pair comes; or, where ``before`` is not None, leaves the line that it was in for another."""
-        if self._held and sa.key in self._held:
-            self._give_key(sa, told)
-        line = self._lines.enter(sa)
+    def _come(self, sa: SaPair, line: SaPair | Line | None, before: SaPair | None, told: _Told) -> None:
+        """A pair has come to a line, None for one of its own; from another one where ``before`` is not None."""
         if line is None:
             line = self._begin_line(sa, before)
         else:
@@ -215,7 +220,7 @@ class Tunnels:
         """What is told of a key is another pair, or the same with something else about it."""
         if not is_same_line(before, sa):
             is_loss = not has_same_name(before, sa)
-            self._come(sa, None if is_loss else before, told)
+            self._come(sa, self._lines.enter(sa), None if is_loss else before, told)
             gone.append((before, is_loss))
             return
         line = self._lines.find(before)
@@ -260,9 +265,9 @@ class Tunnels:
         told[key] = self._shown(line.last, line)
 
     def _give_key(self, sa: SaPair, told: _Told) -> None:
-        """A pair comes whose key is that of a held one: that is the one that returns, or has to have another key."""
-        line = self._held[sa.key]
-        if not is_same_line(line.last, sa):
+        """A pair comes. A held one of that key is the one that returns, or has to have another key."""
+        line = self._held.get(sa.key)
+        if line is not None and not is_same_line(line.last, sa):
             del self._held[sa.key]
             told[sa.key] = None
             line.held = SaKey(sa.key.source, next(self._spare_ids))
