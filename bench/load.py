@@ -14,7 +14,8 @@ from itertools import islice
 from pathlib import Path as File
 
 from rri_bgp.model import Attributes, Path, Prefix, SaKey, SaPair, TrafficSelector
-from rri_bgp.sinks.exabgp.commands import MAX_NLRI, Command, Verb
+from rri_bgp.sinks.exabgp.commands import Command, Verb
+from rri_bgp.sinks.exabgp.forms import MAX_NLRI, PLAIN
 from rri_bgp.sources.recording import Recorder
 
 __all__ = [
@@ -124,12 +125,14 @@ def write_policy(folder: File, played: File) -> File:
 def grouped(verb: Verb, numbers: Iterable[int]) -> list[str]:
     """The commands that our sink would send, as full as they go."""
     prefixes = iter([prefix_of(number) for number in numbers])
-    return [Command(verb, 4, PATH, group).line() for group in iter(lambda: tuple(islice(prefixes, MAX_NLRI)), ())]
+    return [
+        Command(verb, PLAIN[4], PATH, group).line() for group in iter(lambda: tuple(islice(prefixes, MAX_NLRI)), ())
+    ]
 
 
 def single(verb: Verb, numbers: Iterable[int]) -> list[str]:
     """One command a route, as most scripts send them."""
-    words = " ".join(Command(verb, 4, PATH, (prefix_of(0),)).line().split()[2:-2])
+    words = " ".join(Command(verb, PLAIN[4], PATH, (prefix_of(0),)).line().split()[2:-2])
     return [f"{verb.value} route {prefix_of(number)} {words}" for number in numbers]
 
 

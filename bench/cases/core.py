@@ -19,7 +19,7 @@ from bench.load import Step
 from rri_bgp.model import SaPair
 from rri_bgp.policy import load as load_policy
 from rri_bgp.rri import Policy, Rib
-from rri_bgp.rri.rib import routes_from_scratch
+from rri_bgp.rri.scratch import routes_from_scratch
 from rri_bgp.sinks.exabgp.queue import DrainingQueue
 
 __all__ = ["measure"]
@@ -79,12 +79,12 @@ def _run(policy: Policy, sas: list[SaPair], count: int) -> _Run:
     rib = Rib(policy)
     queue = DrainingQueue(rib.path)
     snapshot = _timed(lambda: rib.snapshot(load.SOURCE, sas))
-    prefixes = set(rib.prefixes())
+    destinations = set(rib.destinations())
     return _Run(
         snapshot=snapshot,
         again=_timed(lambda: rib.snapshot(load.SOURCE, sas)),
         scratch=_timed(lambda: routes_from_scratch(policy, sas)),
-        place=_timed(lambda: queue.changed(prefixes)),
+        place=_timed(lambda: queue.changed(destinations)),
         drain=_timed(lambda: _drain(queue)),
         change=_change(rib, count),
     )

@@ -13,6 +13,7 @@ from itertools import islice
 import pytest
 
 from rri_bgp.sinks.exabgp import answers
+from rri_bgp.sinks.exabgp.held import held_route
 from tests.fuzz.answers import REAL, check, inputs, main
 
 COUNT = 20_000
@@ -28,7 +29,7 @@ def test_real_lines_are_what_they_are() -> None:
     lines = answers.Lines()
     assert [check(lines, line) for line in REAL] == [1] * len(REAL)
     assert isinstance(answers.parse(REAL[9].decode()), answers.NeighborEvent)
-    assert answers.held_route(REAL[7].decode()) is not None
+    assert held_route(REAL[7].decode()) is not None
 
 
 @pytest.mark.parametrize(

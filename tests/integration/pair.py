@@ -12,22 +12,14 @@ from pathlib import Path as FilePath
 
 from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, free_port, running
 from rri_bgp.demo.updates import Change, Upstream
-from rri_bgp.model import Path, Prefix
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from tests.wanted import Wanted
 
 __all__ = ["DEADLINE", "Pair", "Speaker", "Wanted", "pair", "sinking", "upstream"]
 
 DEADLINE = 60.0
 """Seconds that any one condition may take; the machines are shared."""
-
-
-class Wanted(dict[Prefix, Path]):
-    """What the controller would want, to be changed by the test."""
-
-    def path(self, prefix: Prefix) -> Path | None:
-        """As ``Rib.path``."""
-        return self.get(prefix)
 
 
 @dataclass
@@ -142,7 +134,7 @@ def _daemon(
 async def sinking(both: Pair, wanted: Wanted, *, ack_timeout: float = 10.0) -> AsyncIterator[ExabgpSink]:
     """Our sink as the speaker's helper; its stream is closed at the end, as when the process dies."""
     reader, writer = await both.helper()
-    sink = ExabgpSink(wanted.path, reader, writer, ExabgpSettings(ack_timeout))
+    sink = ExabgpSink(wanted, reader, writer, ExabgpSettings(ack_timeout))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         try:

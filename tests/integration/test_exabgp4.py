@@ -18,7 +18,7 @@ import pytest
 
 from rri_bgp.demo.daemon import LISTENER, SPEAKER, accepting, free_port
 from rri_bgp.demo.updates import on_the_wire
-from rri_bgp.model import Attributes, Path, Prefix
+from rri_bgp.model import Attributes, Destination, Path, Prefix
 from rri_bgp.sinks import RouteState
 from tests.integration.pair import DEADLINE, Pair, Speaker, Wanted, sinking, upstream
 from tests.values import HUB4, HUB6, pfx
@@ -170,14 +170,14 @@ async def test_a_bulk_arrives_and_goes(tmp_path: FilePath, exabgp4: FilePath) ->
 
 
 async def test_what_exabgp_would_mangle_is_refused_and_the_rest_arrives(tmp_path: FilePath, exabgp4: FilePath) -> None:
-    wrong = {
+    wrong: dict[Destination, Path] = {
         pfx("10.5.0.0/16"): Path(HUB6),
         pfx("2001:db8:5::/48"): Path(HUB4),
         pfx("10.6.0.0/16"): Path(HUB4, Attributes(communities=((65000, 70000),))),
         pfx("10.8.0.0/16"): Path(IPv4Address(0)),
     }
     good = Wanted({V4: Path(HUB4, RED)})
-    wanted = Wanted({**wrong, **good})
+    wanted = Wanted(wrong | dict(good))
     async with pair4(tmp_path, exabgp4) as both, sinking(both, wanted) as sink:
         sink.changed(wanted)
         await both.until(lambda: has_exactly(both, good))

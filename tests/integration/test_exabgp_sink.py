@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 import pytest
 
 from rri_bgp.demo.updates import on_the_wire
-from rri_bgp.model import Attributes, Path, Prefix
+from rri_bgp.model import Attributes, Destination, Path, Prefix
 from rri_bgp.sinks import RouteState
 from tests.integration.pair import Pair, Wanted, pair, sinking
 from tests.values import HUB4, HUB6, pfx
@@ -106,7 +106,7 @@ async def test_g7_a_new_life_withdraws_what_nobody_owns_and_resends_nothing_else
 
 
 async def test_what_exabgp_would_mangle_is_refused_and_the_rest_arrives(tmp_path: FilePath) -> None:
-    wrong = {
+    wrong: dict[Destination, Path] = {
         pfx("10.5.0.0/16"): Path(HUB6),
         pfx("2001:db8:5::/48"): Path(HUB4),
         pfx("10.6.0.0/16"): Path(HUB4, Attributes(communities=((65000, 70000),))),
@@ -114,7 +114,7 @@ async def test_what_exabgp_would_mangle_is_refused_and_the_rest_arrives(tmp_path
         pfx("10.8.0.0/16"): Path(IPv4Address(0)),
     }
     good = Wanted({V4: Path(HUB4, RED)})
-    wanted = Wanted({**wrong, **good})
+    wanted = Wanted(wrong | dict(good))
     async with pair(tmp_path) as both, sinking(both, wanted) as sink:
         sink.changed(wanted)
         await both.until(lambda: has_exactly(both, good))

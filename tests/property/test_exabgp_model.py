@@ -18,12 +18,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from rri_bgp.model import Attributes, Path, Prefix
+from rri_bgp.model import Attributes, Destination, Path, Prefix, prefix_of
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import RouteState
-from rri_bgp.sinks.exabgp.commands import MAX_NLRI, PROBE_BEGINS
+from rri_bgp.sinks.exabgp.commands import PROBE_BEGINS
+from rri_bgp.sinks.exabgp.forms import MAX_NLRI
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from tests.values import HUB4, HUB6
+from tests.wanted import Wanted
 
 ACK_TIMEOUT = 10.0
 FAMILY = {4: "ipv4 unicast", 6: "ipv6 unicast"}
@@ -45,8 +47,9 @@ choices = st.sampled_from((*PATHS, "other family", "nothing"))
 peers = st.sampled_from(PEERS)
 
 
-def spoilt(prefix: Prefix, path: Path) -> bool:
+def spoilt(prefix: Destination, path: Path) -> bool:
     """The model refuses it, and with it the whole command."""
+    assert isinstance(prefix, Prefix)
     return path.attributes == PATHS["poison"] and PREFIXES.index(prefix) % 2 == 1
 
 
@@ -113,7 +116,7 @@ class ExaBgp:
 
     def routes(self) -> list[str]:
         return [
-            f"neighbor {peer} local-ip 192.0.2.254 {FAMILY[prefix.version]} {prefix} {words(path)}"
+            f"neighbor {peer} local-ip 192.0.2.254 {FAMILY[prefix_of(prefix).version]} {prefix} {words(path)}"
             for peer, neighbor in self.neighbors.items()
             for prefix, path in neighbor.table.items()
         ]
@@ -202,7 +205,7 @@ class Sinking(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = Clock()
-        self.wanted: dict[Prefix, Path] = {}
+        self.wanted = Wanted()
         both = frozenset(FAMILY.values())
         self.exabgp = ExaBgp({PEERS[0]: Neighbor(both), PEERS[1]: Neighbor(frozenset((FAMILY[4],)))})
         self.start()
@@ -213,7 +216,7 @@ class Sinking(RuleBasedStateMachine):
         self.reader = asyncio.StreamReader(loop=self.loop)
         self.writer = Writer(self.exabgp)
         self.sink = ExabgpSink(
-            self.wanted.get, self.reader, cast(asyncio.StreamWriter, self.writer), ExabgpSettings(ACK_TIMEOUT)
+            self.wanted, self.reader, cast(asyncio.StreamWriter, self.writer), ExabgpSettings(ACK_TIMEOUT)
         )
         self.task = self.loop.create_task(self.sink.run())
         self.turn(lambda: self.sink.changed(list(self.wanted)))
@@ -342,12 +345,14 @@ class Sinking(RuleBasedStateMachine):
             self.deliver(len(self.exabgp.outbox))
             if self.exabgp.inbox or self.exabgp.outbox:
                 continue
-            if self.sink._dialogue.is_idle:
+            if self.sink._talk.is_idle:
                 break
             self.time_passes(1)
         assert self.sink.status().ready
         for peer, neighbor in self.exabgp.neighbors.items():
-            expected = {p: path for p, path in self.attainable().items() if FAMILY[p.version] in neighbor.families}
+            expected = {
+                p: path for p, path in self.attainable().items() if FAMILY[prefix_of(p).version] in neighbor.families
+            }
             found = {
                 prefix: canonical(path)
                 for prefix, path in neighbor.table.items()
@@ -358,11 +363,11 @@ class Sinking(RuleBasedStateMachine):
             is_had = prefix in self.attainable()
             assert self.sink.route(prefix).state is (RouteState.CONFIRMED if is_had else RouteState.REFUSED), path
 
-    def attainable(self) -> dict[Prefix, Path]:
+    def attainable(self) -> dict[Destination, Path]:
         return {
             prefix: canonical(path)
             for prefix, path in self.wanted.items()
-            if path.next_hop.version == prefix.version and not spoilt(prefix, path)
+            if path.next_hop.version == prefix_of(prefix).version and not spoilt(prefix, path)
         }
 
     @rule()
@@ -374,7 +379,9 @@ class Sinking(RuleBasedStateMachine):
         self.settles()
         # What no neighbour can have is told to ExaBGP in each life, and goes no further.
         families = {family for neighbor in self.exabgp.neighbors.values() for family in neighbor.families}
-        right = {prefix: path for prefix, path in self.attainable().items() if FAMILY[prefix.version] in families}
+        right = {
+            prefix: path for prefix, path in self.attainable().items() if FAMILY[prefix_of(prefix).version] in families
+        }
         for line in self.writer.changes:
             again = {Prefix.parse(word) for word in line.partition("nlri ")[2].split()} & right.keys()
             assert not again, line

@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from rri_bgp.model import Attributes, Path, Prefix
+from rri_bgp.model import Attributes, Destination, Path, Prefix, prefix_of
 from rri_bgp.sinks import RouteState
-from rri_bgp.sinks.exabgp.commands import MAX_NLRI, Command, Verb
+from rri_bgp.sinks.exabgp.commands import Command, Verb
+from rri_bgp.sinks.exabgp.forms import MAX_NLRI
+from rri_bgp.sinks.exabgp.holdings import Unknown
 from rri_bgp.sinks.exabgp.queue import DrainingQueue
 from tests.values import HUB4, HUB6
+from tests.wanted import Wanted
 
 PREFIXES = [Prefix(4, number << 8, 24) for number in range(70)] + [Prefix(6, number << 64, 64) for number in range(70)]
 GOOD = {4: [Path(HUB4), Path(HUB4, Attributes(med=1))], 6: [Path(HUB6), Path(HUB6, Attributes(med=1))]}
@@ -25,7 +28,8 @@ spans = st.tuples(st.integers(0, len(PREFIXES)), st.integers(0, len(PREFIXES))).
 choices = st.sampled_from(("first", "second", "invalid", "poison", "nothing"))
 
 
-def spoilt(prefix: Prefix, path: Path | None) -> bool:
+def spoilt(prefix: Destination, path: Path | None) -> bool:
+    assert isinstance(prefix, Prefix)
     return path == POISON[prefix.version] and PREFIXES.index(prefix) % 2 == 1
 
 
@@ -34,12 +38,12 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted: dict[Prefix, Path] = {}
-        self.held: dict[Prefix, Path] = {}
-        self.queue = DrainingQueue(self.wanted.get)
+        self.wanted = Wanted()
+        self.held: dict[Destination, Path] = {}
+        self.queue = DrainingQueue(self.wanted.path)
         self.command: Command | None = None
         self.allowed = False
-        self.unsure: set[Prefix] = set()
+        self.unsure: set[Destination] = set()
         """In a command whose answer was lost, and in no answered one since."""
 
     def want(self, prefixes: list[Prefix], choice: str) -> None:
@@ -68,7 +72,7 @@ class Model(RuleBasedStateMachine):
     def earlier_life(self, prefixes: list[Prefix], known: bool) -> None:
         for prefix in prefixes:
             self.held[prefix] = Path(HUB4 if prefix.version == 4 else HUB6, Attributes(med=99))
-        self.queue.adopt(self.held if known else dict.fromkeys(self.held))
+        self.queue.adopt({prefix: path if known else Unknown.PATH for prefix, path in self.held.items()})
 
     @rule()
     def withdraws_allowed(self) -> None:
@@ -85,9 +89,9 @@ class Model(RuleBasedStateMachine):
         if sent is None:
             return
         sent.line()
-        assert 1 <= len(sent.prefixes) <= MAX_NLRI
-        assert len(set(sent.prefixes)) == len(sent.prefixes)
-        assert {prefix.version for prefix in sent.prefixes} == {sent.version}
+        assert 1 <= len(sent.destinations) <= MAX_NLRI
+        assert len(set(sent.destinations)) == len(sent.destinations)
+        assert {prefix_of(one).version for one in sent.destinations} == {sent.form.version}
         assert sent.verb is Verb.ANNOUNCE or self.allowed
 
     @rule(arrived=st.booleans())
@@ -96,7 +100,7 @@ class Model(RuleBasedStateMachine):
         assert self.command is not None
         if arrived:
             self.apply()
-        self.unsure.update(self.command.prefixes)
+        self.unsure.update(self.command.destinations)
         self.queue.unanswered()
         self.command = None
 
@@ -105,7 +109,7 @@ class Model(RuleBasedStateMachine):
     def answer(self) -> None:
         assert self.command is not None
         if self.apply():
-            self.unsure.difference_update(self.command.prefixes)
+            self.unsure.difference_update(self.command.destinations)
             self.queue.done()
         else:
             self.queue.error()
@@ -114,20 +118,20 @@ class Model(RuleBasedStateMachine):
     def apply(self) -> bool:
         assert self.command is not None
         command = self.command
-        if command.verb is Verb.ANNOUNCE and any(spoilt(prefix, command.path) for prefix in command.prefixes):
+        if command.verb is Verb.ANNOUNCE and any(spoilt(prefix, command.path) for prefix in command.destinations):
             return False
-        for prefix in command.prefixes:
+        for prefix in command.destinations:
             if command.verb is Verb.WITHDRAW:
                 self.held.pop(prefix, None)
             elif command.path is not None:
                 self.held[prefix] = command.path
         return True
 
-    def expected(self) -> dict[Prefix, Path]:
+    def expected(self) -> dict[Destination, Path]:
         found = {
             prefix: path
             for prefix, path in self.wanted.items()
-            if path != INVALID[prefix.version] and not spoilt(prefix, path)
+            if path != INVALID[prefix_of(prefix).version] and not spoilt(prefix, path)
         }
         if not self.allowed:
             found.update({prefix: path for prefix, path in self.held.items() if prefix not in found})
@@ -144,7 +148,7 @@ class Model(RuleBasedStateMachine):
         expected = self.expected()
         assert self.held == expected
         for prefix in PREFIXES:
-            assert self.queue.route(prefix).state is self.state(prefix), prefix
+            assert self.queue.state(prefix).state is self.state(prefix), prefix
 
     def state(self, prefix: Prefix) -> RouteState:
         wanted = self.wanted.get(prefix)
@@ -174,8 +178,8 @@ TestQueue.settings = settings(max_examples=60, stateful_step_count=20, deadline=
 
 @given(st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=MAX_NLRI, unique=True), st.booleans())
 def test_small_changes_and_withdraws_go_before_bulk(urgent: list[Prefix], is_withdraw: bool) -> None:
-    wanted: dict[Prefix, Path] = {}
-    queue = DrainingQueue(wanted.get)
+    wanted = Wanted()
+    queue = DrainingQueue(wanted.path)
     queue.allow_withdraw()
     if is_withdraw:
         wanted.update({prefix: GOOD[prefix.version][0] for prefix in urgent})
@@ -194,10 +198,11 @@ def test_small_changes_and_withdraws_go_before_bulk(urgent: list[Prefix], is_wit
     queue.changed(urgent)
     assert first is not None
     queue.done()
-    sent: list[Prefix] = []
+    sent: list[Destination] = []
     while len(sent) < len(urgent):
         command = queue.next_command()
         assert command is not None
-        sent.extend(command.prefixes)
+        sent.extend(command.destinations)
         queue.done()
-    assert sorted(sent) == sorted(urgent)
+    assert set(sent) == set(urgent)
+    assert len(sent) == len(urgent)

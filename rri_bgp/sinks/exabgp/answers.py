@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 
-from rri_bgp.model import Attributes, Path, Prefix
 from rri_bgp.sinks import NeighborState
 from rri_bgp.text import plain
 
@@ -22,13 +19,11 @@ __all__ = [
     "Answer",
     "Done",
     "Error",
-    "HeldRoute",
     "Lines",
     "NeighborEvent",
     "NeighborFamilies",
     "Other",
     "Shutdown",
-    "held_route",
     "neighbors",
     "parse",
     "version",
@@ -76,21 +71,22 @@ Answer = Done | Error | Shutdown | NeighborEvent | Other
 class NeighborFamilies:
     """A neighbour as ``show neighbor`` tells it. Its families: negotiated, or configured while it is not up.
 
-    ``graceful``: graceful restart is configured (RFC 4724), so the neighbour waits for our End-of-RIB.
+    ``graceful``: graceful restart is configured (RFC 4724), so the neighbour waits for our End-of-RIB. ``add_path`` are
+    the families in which it takes several paths of a prefix (RFC 7911), empty while it is not up. AS numbers are 0
+    where they are not told.
     """
 
     neighbor: NeighborState
     families: frozenset[str]
     graceful: bool = False
+    local_asn: int = 0
+    peer_asn: int = 0
+    add_path: frozenset[str] = frozenset()
 
-
-@dataclass(frozen=True, slots=True)
-class HeldRoute:
-    """A route in ExaBGP's adj-RIB-out towards a neighbour; ``path`` None where it has what we never send."""
-
-    peer: str
-    prefix: Prefix
-    path: Path | None
+    @property
+    def is_external(self) -> bool:
+        """Whether it is in another AS."""
+        return self.local_asn != self.peer_asn
 
 
 class Lines:
@@ -99,6 +95,11 @@ class Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._skipping = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no line has been begun."""
+        return not self._rest and not self._skipping
 
     def feed(self, data: bytes) -> Iterator[str]:
         """The lines that these bytes complete. Bytes that are no ASCII become question marks."""
@@ -162,86 +163,6 @@ def version(line: str) -> tuple[int, int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
 
 
-def held_route(line: str) -> HeldRoute | None:
-    """The route in a line of ``show adj-rib out extensive``, None where the line is something else.
-
-    ``neighbor 198.51.100.2 local-ip … ipv4 unicast 10.1.0.0/24 next-hop 198.51.100.1 community [ 65000:1 no-export ]``
-    """
-    words = line.split()
-    if len(words) < 2 or words[0] != "neighbor":
-        return None
-    for index in range(2, len(words) - 2):
-        if words[index] in ("ipv4", "ipv6") and words[index + 1] == "unicast":
-            try:
-                prefix = Prefix.parse(words[index + 2])
-            except ValueError:
-                return None
-            return HeldRoute(words[1], prefix, _held_path(" ".join(words[index + 3 :])))
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _held_path(text: str) -> Path | None:
-    """The path in words, None where it has a word that we never send. Routes are many and paths few: cached."""
-    found: dict[str, list[str]] = {}
-    key, is_list = "", False
-    for word in text.split():
-        if word in "[]":
-            is_list = word == "["
-        elif key and (is_list or not found[key]):
-            found[key].append(word)
-        else:
-            key = word
-            found[key] = []
-    try:
-        return _path(found)
-    except (ValueError, KeyError):
-        return None
-
-
-def _path(found: dict[str, list[str]]) -> Path:
-    (hop,) = found.pop("next-hop")
-    communities = [_community(word) for word in found.pop("community", ())]
-    large = [_numbers(word, 3) for word in found.pop("large-community", ())]
-    med, preference = (_number(found.pop(name, ())) for name in ("med", "local-preference"))
-    if found:
-        raise ValueError(f"unknown words {sorted(found)}")
-    return Path(
-        ip_address(hop),
-        Attributes(
-            communities=tuple((high, low) for high, low in communities),
-            large_communities=tuple((a, b, c) for a, b, c in large),
-            med=med,
-            local_preference=preference,
-        ),
-    )
-
-
-def _community(word: str) -> tuple[int, ...]:
-    return (65535, _WELL_KNOWN[word]) if word in _WELL_KNOWN else _numbers(word, 2)
-
-
-_WELL_KNOWN = {
-    "no-export": 65281,
-    "no-advertise": 65282,
-    "no-export-subconfed": 65283,
-    "nopeer": 65284,
-    "blackhole": 666,
-}
-"""ExaBGP prints these by name (RFC 1997, RFC 3765, RFC 7999)."""
-
-
-def _numbers(word: str, count: int) -> tuple[int, ...]:
-    parts = tuple(int(part) for part in word.split(":"))
-    if len(parts) != count:
-        raise ValueError(f"{word} is no community")
-    return parts
-
-
-def _number(words: Sequence[str]) -> int | None:
-    return int(words[0]) if words else None
-
-
 def neighbors(line: str) -> tuple[NeighborFamilies, ...] | None:
     """The neighbours in the answer to ``show neighbor summary json``, None where the line is something else.
 
@@ -267,5 +188,22 @@ def _neighbor_families(entry: object) -> NeighborFamilies | None:
     if neighbor is None or not isinstance(families, list | dict):
         return None
     capabilities = local.get("capabilities")
-    graceful = isinstance(capabilities, dict) and bool(capabilities.get("graceful-restart"))
-    return NeighborFamilies(neighbor, frozenset(name for name in families if isinstance(name, str)), graceful)
+    return NeighborFamilies(
+        neighbor,
+        frozenset(name for name in families if isinstance(name, str)),
+        graceful=isinstance(capabilities, dict) and bool(capabilities.get("graceful-restart")),
+        local_asn=_asn(local),
+        peer_asn=_asn(peer),
+        add_path=_add_path(local) if is_up else frozenset(),
+    )
+
+
+def _asn(side: dict[str, object]) -> int:
+    asn = side.get("as")
+    return asn if isinstance(asn, int) and 0 <= asn <= 0xFFFFFFFF else 0
+
+
+def _add_path(local: dict[str, object]) -> frozenset[str]:
+    """The families in which we may send several paths: that was negotiated."""
+    sent = local.get("add-path")
+    return frozenset(name for name, may in sent.items() if may is True) if isinstance(sent, dict) else frozenset()

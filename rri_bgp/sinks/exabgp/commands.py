@@ -1,15 +1,8 @@
-"""The commands that ExaBGP understands, and the values that it would silently mangle.
+"""The commands that ExaBGP understands: their text.
 
-Rules of this file: values in, text out, no I/O. A line that leaves here is printable ASCII, has one family, one path
-and at most ``MAX_NLRI`` prefixes (docs/decisions/0001-one-command-in-flight.md), and means the same to ExaBGP as to
-us. ``check`` says why a path cannot be sent; it is asked before a command is built.
-
-ExaBGP 5.0 answers ``done`` to all of these and then does something else (each seen on 5.0.15):
-
-- a community part above 65535 is carried into its neighbour (``65000:70000`` leaves as ``65001:4464``);
-- an IPv4 prefix with an IPv6 next hop leaves in a form that most peers drop;
-- an IPv6 prefix with an IPv4 next hop breaks the session, and again each time it comes back;
-- a next hop of 0.0.0.0 is sent as it is.
+Rules of this file: values in, text out, no I/O. A line that leaves here is printable ASCII, has one form, one path and
+at most ``Form.most`` destinations (docs/decisions/0001-one-command-in-flight.md), and means the same to ExaBGP as to
+us: ``checks.py`` says what would not.
 
 A withdraw names the attributes that the route was announced with. It need not (ExaBGP finds the route by its prefix),
 but ExaBGP queues what it has to send by attributes and sends the queues in the order in which they were opened. While
@@ -22,27 +15,27 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rri_bgp.errors import ExabgpError
-from rri_bgp.model import Attributes, Path, Prefix
+from rri_bgp.model import Destination, FlowRule, Path, Prefix
+from rri_bgp.sinks.exabgp import flows
+from rri_bgp.sinks.exabgp.checks import check, check_destination
+from rri_bgp.sinks.exabgp.forms import Form
 
 __all__ = [
-    "MAX_NLRI",
+    "EVERYBODY",
     "OPENING",
     "OPENING_ANSWERS",
     "PROBE",
     "PROBE_BEGINS",
     "SHOW_ROUTES",
+    "Audience",
     "Command",
     "Verb",
-    "check",
     "end_of_rib",
 ]
-
-MAX_NLRI = 49
-"""ExaBGP works 50 steps a turn; a grouped command costs one a prefix and one to finish."""
 
 OPENING = "reset\nenable-ack\nversion"
 """Forget what an earlier life of ours queued (this has no answer), answer from now on, and who are you? ExaBGP runs the
@@ -55,15 +48,36 @@ PROBE = "show neighbor summary"
 PROBE_BEGINS = "Peer "
 """The heading, which is printed even where there is no neighbour. ExaBGP runs it after the command before it."""
 
-_MAX_ATTRIBUTES = 2048
-"""Octets of communities in an UPDATE: a message has 4096 (RFC 4271 §4.1), and ``MAX_NLRI`` IPv6 prefixes take 833."""
-
 
 class Verb(enum.Enum):
-    """What is done with prefixes."""
+    """What is done with destinations."""
 
     ANNOUNCE = "announce"
     WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who hears a command: these neighbours, or all that feed on this process where ``peers`` is empty.
+
+    ``asn`` is our AS in their sessions, needed where a path prepends, and theirs is another then. ExaBGP puts our AS
+    into the AS path itself, but only where no path is given.
+    """
+
+    peers: tuple[str, ...] = ()
+    asn: int = 0
+
+    @property
+    def selector(self) -> str:
+        """What stands before a command; ExaBGP wants a space on either side of a comma."""
+        return " , ".join(f"neighbor {peer}" for peer in self.peers) + " " if self.peers else ""
+
+    def as_path(self, prepend: int) -> tuple[int, ...]:
+        """The AS path that is to be given for so many prepends; empty for none."""
+        return (self.asn,) * (prepend + 1) if prepend else ()
+
+
+EVERYBODY = Audience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +85,50 @@ class Command:
     """One command: ``path`` is what to announce, or what was announced (None where nobody knows, withdraws only)."""
 
     verb: Verb
-    version: int
+    form: Form
     path: Path | None
-    prefixes: tuple[Prefix, ...]
+    destinations: tuple[Destination, ...]
+    audience: Audience = EVERYBODY
+    _text: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The line, once it has been written."""
 
     def line(self) -> str:
-        """The command, without the newline. Asked again within a few commands, it is not worked out again.
+        """The command, without the newline. It is worked out once.
 
         Raises:
             ExabgpError: it holds what ExaBGP would mangle; nobody should have built it.
         """
-        return _line(self)
+        if not self._text:
+            self.check()
+            self._text.append(f"{self.audience.selector}{self.verb.value} {self._body()}")
+        return self._text[0]
+
+    def _body(self) -> str:
+        if not self.form.is_flow:
+            words = _words(self.form, self.path, self.audience)
+            return f"attributes {words}nlri {_nlri(self.form.version, self.destinations)}"
+        (rule,) = self.destinations
+        if not isinstance(rule, FlowRule) or rule.prefix.version != self.form.version:
+            raise ExabgpError(_MIXED)
+        check_destination(rule)
+        return flows.body(self.form, rule, _flow_words(self.path))
 
     def check(self) -> None:
-        """Raises ``ExabgpError`` as ``line`` does."""
-        if not 1 <= len(self.prefixes) <= MAX_NLRI:
-            raise ExabgpError(f"{len(self.prefixes)} prefixes in a command; 1 to {MAX_NLRI} are allowed")
-        if any(prefix.version != self.version for prefix in self.prefixes):
-            raise ExabgpError("prefixes of both families in one command")
+        """Whether it may be sent, as far as that does not show while it is written.
+
+        Raises:
+            ExabgpError: it may not.
+        """
+        count = len(self.destinations)
+        if not 1 <= count <= self.form.most:
+            raise ExabgpError(f"{count} destinations in a command; 1 to {self.form.most} are allowed")
         if self.path is not None:
-            check(self.version, self.path)
+            check(self.form, self.path)
         elif self.verb is Verb.ANNOUNCE:
             raise ExabgpError("an announcement needs a path")
 
 
-@lru_cache(maxsize=4)
-def _line(command: Command) -> str:
-    command.check()
-    words = [command.verb.value, "attributes"]
-    if command.path is not None:
-        words.extend(_attribute_words(command.path))
-    words.append("nlri")
-    words.extend(map(str, command.prefixes))
-    return " ".join(words)
+_MIXED = "destinations of several forms in one command"
 
 
 def end_of_rib(peer: str, family: str) -> str:
@@ -111,63 +136,72 @@ def end_of_rib(peer: str, family: str) -> str:
     return f"neighbor {peer} announce eor {family}"
 
 
+_OCTETS = tuple(map(str, range(256)))
+
+
+def _nlri(wanted: int, destinations: tuple[Destination, ...]) -> str:
+    """The prefixes, of this IP version. They are written here: every route that is announced comes by."""
+    words = []
+    for destination in destinations:
+        if not isinstance(destination, Prefix):
+            if isinstance(destination, FlowRule):
+                raise ExabgpError(_MIXED)
+            destination = destination.prefix  # noqa: PLW2901  # what stands in the line
+        version, network, length = destination
+        if version != wanted:
+            raise ExabgpError(_MIXED)
+        if version == 4:
+            high, low = network >> 16, network & 0xFFFF
+            words.append(
+                f"{_OCTETS[high >> 8]}.{_OCTETS[high & 255]}.{_OCTETS[low >> 8]}.{_OCTETS[low & 255]}/{length}"
+            )
+        else:
+            words.append(str(destination))
+    return " ".join(words)
+
+
 @lru_cache(maxsize=4096)
-def _fault(version: int, path: Path) -> str:
-    """What is wrong with a path for prefixes of a family, empty for nothing. Paths are few, prefixes many: cached."""
-    return next(_faults(version, path), "")
+def _words(form: Form, path: Path | None, audience: Audience) -> str:
+    """What stands before the prefixes, with a space after it. Paths are few, prefixes many: cached."""
+    words = [] if path is None else [f"next-hop {path.next_hop}"]
+    if form.path_id is not None:
+        words.append(f"path-information {form.path_id}")
+    if form.rd:
+        words.append(f"rd {form.rd} label {form.label}")
+    if path is not None:
+        words.extend(_attribute_words(path, audience))
+    return "".join(f"{word} " for word in words)
 
 
-def check(version: int, path: Path) -> None:
-    """Whether a path can be sent for prefixes of this IP version.
-
-    Raises:
-        ExabgpError: it cannot; the error says what ExaBGP would have made of it.
-    """
-    fault = _fault(version, path)
-    if fault:
-        raise ExabgpError(fault)
+def _flow_words(path: Path | None) -> str:
+    """What is done with a flow, each word a statement of its own."""
+    if path is None:
+        return ""
+    return "".join(f"{word}; " for word in (f"redirect {path.next_hop}", *_community_words(path)))
 
 
-def _faults(version: int, path: Path) -> Iterator[str]:
-    hop = path.next_hop
-    if hop.version != version:
-        yield f"next hop {hop} for an IPv{version} prefix: it must be of the same family"
-    elif hop.is_unspecified or hop.is_multicast or "%" in str(hop):
-        yield f"next hop {hop} is no address of a router (RFC 4271 §5.1.3)"
-    yield from _attribute_faults(path.attributes)
-
-
-def _attribute_faults(attributes: Attributes) -> Iterator[str]:
-    for community in attributes.communities:
-        if not all(_fits(part, 16) for part in community):
-            yield f"community {_colons(community)}: each part must be 0 to 65535 (RFC 1997)"
-    for large in attributes.large_communities:
-        if not all(_fits(part, 32) for part in large):
-            yield f"large community {_colons(large)}: each part must be 0 to 4294967295 (RFC 8092)"
-    for name, value in (("med", attributes.med), ("local-preference", attributes.local_preference)):
-        if value is not None and not _fits(value, 32):
-            yield f"{name} {value}: must be 0 to 4294967295 (RFC 4271 §4.3)"
-    size = 4 * len(attributes.communities) + 12 * len(attributes.large_communities)
-    if size > _MAX_ATTRIBUTES:
-        yield f"{size} octets of communities: at most {_MAX_ATTRIBUTES} are safe in one UPDATE (RFC 4271 §4.1)"
-
-
-def _fits(number: int, bits: int) -> bool:
-    return 0 <= number < 1 << bits
-
-
-def _colons(parts: tuple[int, ...]) -> str:
-    return ":".join(map(str, parts))
-
-
-def _attribute_words(path: Path) -> Iterator[str]:
+def _attribute_words(path: Path, audience: Audience) -> Iterator[str]:
     attributes = path.attributes
-    yield f"next-hop {path.next_hop}"
+    as_path = audience.as_path(attributes.as_path_prepend)
+    if as_path:
+        yield f"as-path [ {' '.join(map(str, as_path))} ]"
     if attributes.med is not None:
         yield f"med {attributes.med}"
     if attributes.local_preference is not None:
         yield f"local-preference {attributes.local_preference}"
+    yield from _community_words(path)
+
+
+def _community_words(path: Path) -> Iterator[str]:
+    attributes = path.attributes
     if attributes.communities:
         yield f"community [ {' '.join(map(_colons, attributes.communities))} ]"
     if attributes.large_communities:
         yield f"large-community [ {' '.join(map(_colons, attributes.large_communities))} ]"
+    if attributes.extended_communities:
+        # As hexadecimal digits: ExaBGP 5.0 takes the words `target:70000:7` for an address, 4.2 `origin:192.0.2.1:5`
+        yield f"extended-community [ {' '.join(f'0x{one:016x}' for one in attributes.extended_communities)} ]"
+
+
+def _colons(parts: tuple[int, ...]) -> str:
+    return ":".join(map(str, parts))

@@ -68,13 +68,25 @@ def _read_block(block: list[list[str]]) -> NeighborFamilies:
     state = facts.get("state", "unknown").lower()
     is_up = state == "established"
     # A family's line is `ipv4 unicast:  local  remote  add-path`; the remote's word is n/a until the session is up.
-    families = (words for words in block if len(words) >= 4 and words[1].endswith(":"))
-    ours = frozenset(
-        f"{words[0]} {words[1].rstrip(':')}" for words in families if words[2] == "enabled" and words[3] != "disabled"
+    families = [words for words in block if len(words) >= 4 and words[1].endswith(":")]
+    asns = next((words[1:3] for words in block if len(words) == 3 and words[0] == "AS"), ["0", "0"])
+    return NeighborFamilies(
+        NeighborState(plain(facts.get("local", "")), plain(facts["Neighbor"]), "up" if is_up else plain(state)),
+        frozenset(_family(words) for words in families if words[2] == "enabled" and words[3] != "disabled"),
+        graceful=any(words[:2] == ["graceful-restart:", "enabled"] for words in block),
+        local_asn=_number(asns[0]),
+        peer_asn=_number(asns[1]),
+        # 4.2 says so where both sides send and receive several paths, and not where only we may send them.
+        add_path=frozenset(_family(words) for words in families if is_up and words[4:] == ["enabled"]),
     )
-    graceful = any(words[:2] == ["graceful-restart:", "enabled"] for words in block)
-    neighbor = NeighborState(plain(facts.get("local", "")), plain(facts["Neighbor"]), "up" if is_up else plain(state))
-    return NeighborFamilies(neighbor, ours, graceful)
+
+
+def _family(words: list[str]) -> str:
+    return f"{words[0]} {words[1].rstrip(':')}"
+
+
+def _number(word: str) -> int:
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= 10 else 0
 
 
 EXABGP4 = Dialect("4.2", "show neighbor extensive", None, _read_text)

@@ -88,7 +88,7 @@ async def hub(folder: FilePath) -> AsyncIterator[Hub]:
     this = Hub(controller, folder / "run" / "exabgp.sock")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(
-            attach.accept_exabgps(controller, controller.rib.path, this.path, ExabgpSettings(ack_timeout=DEADLINE))
+            attach.accept_exabgps(controller, controller.rib, this.path, ExabgpSettings(ack_timeout=DEADLINE))
         )
         try:
             await this.until(this.path.exists)

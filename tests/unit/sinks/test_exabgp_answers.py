@@ -6,26 +6,18 @@ import json
 
 import pytest
 
-from rri_bgp.model import Attributes, Path
 from rri_bgp.sinks import NeighborState
 from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.answers import (
     Answer,
     Done,
     Error,
-    HeldRoute,
     Lines,
     NeighborEvent,
     NeighborFamilies,
     Other,
     Shutdown,
 )
-from tests.values import HUB4, HUB6, pfx
-
-EVERYTHING = (
-    "next-hop 198.51.100.1 med 5 local-preference 200 community [ 65000:100 no-export ] large-community 65000:1:100"
-)
-WHO = "neighbor 192.0.2.2 local-ip 192.0.2.1 local-as 65000 peer-as 65000 router-id 192.0.2.1 family-allowed in-open"
 
 STATE = (
     '{ "exabgp": "5.0.0", "time": 1795425384.8, "host" : "hub", "pid" : 21, "ppid" : 2, "counter": 3, "type": "state", '
@@ -74,36 +66,6 @@ def test_a_reason_cannot_reach_a_terminal_raw() -> None:
 )
 def test_the_version(line: str, found: tuple[int, int, int] | None) -> None:
     assert answers.version(line) == found
-
-
-@pytest.mark.parametrize(
-    ("line", "held"),
-    [
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 next-hop 198.51.100.1", ("10.1.0.0/16", Path(HUB4))),
-        (
-            f"{WHO} ipv4 unicast 10.1.0.0/16 {EVERYTHING}",
-            (
-                "10.1.0.0/16",
-                Path(HUB4, Attributes(((65000, 100), (65535, 65281)), ((65000, 1, 100),), med=5, local_preference=200)),
-            ),
-        ),
-        (
-            f"{WHO} ipv6 unicast 2001:db8:1::/48 next-hop 2001:db8:100::1 community 65000:1",
-            ("2001:db8:1::/48", Path(HUB6, Attributes(((65000, 1),)))),
-        ),
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 next-hop 198.51.100.1 as-path [ 65001 ]", ("10.1.0.0/16", None)),
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 next-hop 198.51.100.1 community [ ]", ("10.1.0.0/16", Path(HUB4))),
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 med", ("10.1.0.0/16", None)),
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 next-hop self", ("10.1.0.0/16", None)),
-        (f"{WHO} ipv4 unicast 10.1.0.0/16 next-hop 198.51.100.1 community 1:2:3", ("10.1.0.0/16", None)),
-        (f"{WHO} ipv4 flow flow destination-ipv4 10.0.0.0/24", None),
-        (f"{WHO} ipv4 unicast 10.1.0.1/16 next-hop 198.51.100.1", None),
-        (f"{WHO} ipv4 unicast", None),
-        ("please specify summary, extensive or configuration", None),
-    ],
-)
-def test_a_held_route(line: str, held: tuple[str, Path | None] | None) -> None:
-    assert answers.held_route(line) == (None if held is None else HeldRoute("192.0.2.2", pfx(held[0]), held[1]))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import pytest
 
 from rri_bgp.errors import ExabgpError
 from rri_bgp.model import Attributes, Path, Prefix
-from rri_bgp.sinks.exabgp.commands import MAX_NLRI, Command, Verb, check
+from rri_bgp.sinks.exabgp.checks import check
+from rri_bgp.sinks.exabgp.commands import Command, Verb
+from rri_bgp.sinks.exabgp.forms import MAX_NLRI, PLAIN
 from tests.values import HUB4, HUB6, pfx
 
 V4, V6 = pfx("10.1.0.0/16"), pfx("2001:db8:1::/48")
@@ -16,7 +18,7 @@ FULL = Attributes(((65000, 100), (65535, 65281)), ((65000, 1, 4294967295),), med
 
 
 def command(verb: Verb, path: Path | None, *prefixes: Prefix) -> Command:
-    return Command(verb, prefixes[0].version, path, prefixes)
+    return Command(verb, PLAIN[prefixes[0].version], path, prefixes)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_the_line_of_a_command(built: Command, line: str) -> None:
 )
 def test_what_exabgp_would_mangle_is_refused(version: int, path: Path, says: str) -> None:
     with pytest.raises(ExabgpError) as caught:
-        check(version, path)
+        check(PLAIN[version], path)
     assert says in caught.value.what
 
 
@@ -72,9 +74,9 @@ def test_what_exabgp_would_mangle_is_refused(version: int, path: Path, says: str
     ("built", "says"),
     [
         (command(Verb.ANNOUNCE, None, V4), "an announcement needs a path"),
-        (command(Verb.ANNOUNCE, Path(HUB4), V4, V6), "prefixes of both families in one command"),
-        (Command(Verb.ANNOUNCE, 4, Path(HUB4), ()), "0 prefixes in a command; 1 to 49 are allowed"),
-        (command(Verb.ANNOUNCE, Path(HUB4), *[V4] * (MAX_NLRI + 1)), "50 prefixes in a command"),
+        (command(Verb.ANNOUNCE, Path(HUB4), V4, V6), "destinations of several forms in one command"),
+        (Command(Verb.ANNOUNCE, PLAIN[4], Path(HUB4), ()), "0 destinations in a command; 1 to 49 are allowed"),
+        (command(Verb.ANNOUNCE, Path(HUB4), *[V4] * (MAX_NLRI + 1)), "50 destinations in a command"),
         (command(Verb.WITHDRAW, Path(HUB6), V4), "it must be of the same family"),
     ],
 )

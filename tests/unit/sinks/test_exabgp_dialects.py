@@ -65,8 +65,10 @@ def read(text: str) -> tuple[NeighborFamilies, ...]:
     return EXABGP4.read_neighbors(text.splitlines())
 
 
-def said(peer: str, state: str, *families: str, graceful: bool = False) -> NeighborFamilies:
-    return NeighborFamilies(NeighborState("127.0.0.1", peer, state), frozenset(families), graceful)
+def said(
+    peer: str, state: str, *families: str, graceful: bool = False, asns: tuple[int, int] = (65000, 65000)
+) -> NeighborFamilies:
+    return NeighborFamilies(NeighborState("127.0.0.1", peer, state), frozenset(families), graceful, *asns)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,34 @@ def test_4_a_block_that_ends_early_is_still_a_neighbor() -> None:
 
 def test_5_the_first_line_that_is_a_list_counts() -> None:
     entry = (
-        '{"fsm": "ESTABLISHED", "local": {"address": "127.0.0.1", "capabilities": {"graceful-restart": 60}}, '
+        '{"fsm": "ESTABLISHED", "families": ["ipv4 unicast"], "peer": {"address": "127.0.0.2", "as": 65001}, '
+        '"local": {"address": "127.0.0.1", "as": 65000, "capabilities": {"graceful-restart": 60}}}'
+    )
+    assert EXABGP5.read_neighbors(["{}", f"[{entry}]", "[]"]) == (
+        said("127.0.0.2", "up", V4, graceful=True, asns=(65000, 65001)),
+    )
+
+
+def test_5_add_path_is_what_we_may_send() -> None:
+    entry = (
+        '{"fsm": "%s", "local": {"address": "127.0.0.1", "families": {"ipv4 unicast": true}, '
+        '"add-path": {"ipv4 unicast": true, "ipv6 unicast": false, "ipv4 mpls-vpn": null}}, '
         '"peer": {"address": "127.0.0.2"}, "families": ["ipv4 unicast"]}'
     )
-    assert EXABGP5.read_neighbors(["{}", f"[{entry}]", "[]"]) == (said("127.0.0.2", "up", V4, graceful=True),)
+    (up,) = EXABGP5.read_neighbors([f"[{entry % 'ESTABLISHED'}]"])
+    assert up.add_path == {V4}
+    (down,) = EXABGP5.read_neighbors([f"[{entry % 'IDLE'}]"])
+    assert down.add_path == frozenset()
+
+
+def test_4_add_path_is_told_where_both_send_and_receive() -> None:
+    text = block().replace("disabled\n   ipv6", "enabled\n   ipv6")
+    assert [one.add_path for one in read(text)] == [{V4}]
+    assert [one.add_path for one in read(text.replace("ESTABLISHED", "IDLE"))] == [frozenset()]
+
+
+@pytest.mark.parametrize("asn", ["65536", "4200000000"])
+def test_4_another_as_is_external(asn: str) -> None:
+    (one,) = read(block().replace("65000           65000", f"65000 {asn}"))
+    assert (one.local_asn, one.peer_asn, one.is_external) == (65000, int(asn), True)
+    assert not read(block())[0].is_external

@@ -16,6 +16,7 @@ from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import RouteState
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from tests.values import HUB4, pfx
+from tests.wanted import Wanted
 
 DEADLINE = 20.0
 NEIGHBORS = (
@@ -32,7 +33,7 @@ class Dialogue:
     """``>>`` is what the test's ExaBGP says, ``<<`` what the sink must have written."""
 
     sink: ExabgpSink
-    wanted: dict[Prefix, Path]
+    wanted: Wanted
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     task: asyncio.Task[str]
@@ -72,10 +73,10 @@ class Dialogue:
 @contextlib.asynccontextmanager
 async def dialogue(ack_timeout: float = 60.0) -> AsyncIterator[Dialogue]:
     ours, theirs = socket.socketpair()
-    wanted: dict[Prefix, Path] = {}
+    wanted = Wanted()
     async with asyncio.TaskGroup() as group:
         reader, writer = await asyncio.open_connection(sock=ours)
-        sink = ExabgpSink(wanted.get, reader, writer, ExabgpSettings(ack_timeout))
+        sink = ExabgpSink(wanted, reader, writer, ExabgpSettings(ack_timeout))
         their_reader, their_writer = await asyncio.open_connection(sock=theirs)
         talk = Dialogue(sink, wanted, their_reader, their_writer, group.create_task(_quietly(sink)))
         try:
