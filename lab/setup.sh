@@ -67,15 +67,24 @@ find_python() {
     return 1
 }
 
+# What tests ask on this machine: the units in packaging/, network namespaces, a redundancy group.
+install_tools() {
+    local missing=()
+    have systemd-analyze || missing+=(systemd)
+    have ip || missing+=(iproute2)
+    have keepalived || missing+=(keepalived)
+    if ((${#missing[@]})) && is_debian_root; then
+        apt_install "${missing[@]}"
+    fi
+}
+
 setup_venv() {
     local wanted python
+    install_tools
     wanted=$(cat requirements-dev.lock pyproject.toml | sha256sum | cut -c1-64)
     if [[ -e .venv/stamp && $(<.venv/stamp) == "$wanted" ]] && .venv/bin/python -c 'import rri_bgp' 2>/dev/null; then
         touch .venv/stamp
         return
-    fi
-    if ! have systemd-analyze && is_debian_root; then
-        apt_install systemd # the tests of the units in packaging/ ask it
     fi
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then

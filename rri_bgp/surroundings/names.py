@@ -38,12 +38,16 @@ class NameTable:
     def __init__(self, keep: float) -> None:
         self._keep = keep
         self._states: dict[str, NameState] = {}
+        self._past: dict[str, NameState] = {}
+        """Names of earlier policies: one that comes back is known, even where no name server answers just then."""
 
     def take_names(self, names: Iterable[str]) -> tuple[str, ...]:
         """Another policy's names; those that it shares with the one before keep what is known. Returns the new ones."""
         wanted = sorted(set(names))
         new = tuple(name for name in wanted if name not in self._states)
-        self._states = {name: self._states.get(name, NameState(name)) for name in wanted}
+        known = {**self._past, **self._states}
+        self._states = {name: known.pop(name, NameState(name)) for name in wanted}
+        self._past = {name: state for name, state in known.items() if state.addresses}
         return new
 
     def answered(self, name: str, addresses: Iterable[Address], now: float) -> None:
@@ -62,9 +66,10 @@ class NameTable:
 
     def advance(self, now: float) -> None:
         """Lets go of addresses that are too old."""
-        for name, state in self._states.items():
-            if state.addresses and state.answered is not None and now - state.answered > self._keep:
-                self._states[name] = replace(state, addresses=())
+        for table in (self._states, self._past):
+            for name, state in table.items():
+                if state.addresses and state.answered is not None and now - state.answered > self._keep:
+                    table[name] = replace(state, addresses=())
 
     @property
     def names(self) -> tuple[str, ...]:

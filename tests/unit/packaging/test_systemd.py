@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
 SYSTEMD = PACKAGING / "systemd"
 
-EXPOSURE = {"rri-bgp.service": 0.5, "rri-exabgp.service": 1.5}
+EXPOSURE = {"rri-bgp.service": 1.0, "rri-exabgp.service": 1.5}
 """What `systemd-analyze security` of systemd 252 says at most (docs/results/systemd.md)."""
 
 
@@ -102,6 +102,21 @@ def test_only_the_controller_reaches_charon() -> None:
     sysusers = (PACKAGING / "sysusers.d/rri-bgp.conf").read_text()
     made = {tuple(line.split()[:2]) for line in sysusers.splitlines() if not line.startswith("#")}
     assert made == {("g", "rri-vici"), ("u", "rri-bgp"), ("u", "exabgp")}
+
+
+def test_g1_g2_the_controller_sees_this_machines_addresses_and_sends_nothing() -> None:
+    """In a network of its own, or without netlink, it would see none, and these rules would do nothing."""
+    service = _unit("rri-bgp.service")["Service"]
+    assert service["PrivateNetwork"] == "no"
+    assert service["RestrictAddressFamilies"].split() == ["AF_UNIX", "AF_NETLINK"]
+    assert service["IPAddressDeny"] == "any"
+
+
+def test_g2_the_notify_fifo_is_the_controllers_own() -> None:
+    text = (PACKAGING / "tmpfiles.d/rri-bgp.conf").read_text()
+    (line,) = (line for line in text.splitlines() if not line.startswith("#"))
+    assert line.split() == ["p", "/run/rri-bgp-vrrp.fifo", "0600", "rri-bgp", "rri-bgp", "-"]
+    assert "vrrp_notify_fifo /run/rri-bgp-vrrp.fifo" in (ROOT / "docs/howto/redundancy.md").read_text()
 
 
 def test_the_example_policy_loads_without_a_warning() -> None:

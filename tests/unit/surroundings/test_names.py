@@ -81,3 +81,16 @@ def test_an_answer_for_a_name_that_nobody_wants_any_more_is_dropped() -> None:
     table.answered("other", ips("203.0.113.2"), 1.0)
     table.failed("other", "no", 1.0)
     assert table.states() == (NameState(HUB),)
+
+
+def test_g7_a_name_that_comes_back_with_an_earlier_policy_is_known() -> None:
+    table = names("a", "b")
+    table.answered("a", ips("203.0.113.2"), 1.0)
+    table.take_names(["b"])
+    assert table.resolved == {}
+    assert table.take_names(["a", "b"]) == ("a",)
+    assert table.resolved == {"a": ips("203.0.113.2")}
+    table.take_names(["b"])
+    table.advance(KEEP + 2)
+    table.take_names(["a"])
+    assert table.resolved == {}

@@ -1,0 +1,83 @@
+"""A network namespace of its own, and in it a program of this project that has no rights and reports in JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+__all__ = ["Namespace", "namespace"]
+
+DEADLINE = 30.0
+
+
+class Namespace:
+    """A namespace as long as the program in it runs. ``said`` is its last line."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.said: dict[str, Any] = {}
+        self.lines = 0
+
+    async def run(self, *words: str, text: str = "") -> None:
+        """Runs a program in it, with the rights that its owner has; ``text`` on stdin."""
+        enter = ("nsenter", f"--target={self.process.pid}", "--net", *_USER_TO_ENTER)
+        program = await asyncio.create_subprocess_exec(*enter, *words, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        out, error = await program.communicate(text.encode())
+        assert program.returncode == 0, (words, out, error)
+
+    async def ip(self, *lines: str) -> None:
+        """Runs ip(8) with each of these."""
+        await self.run("ip", "-batch", "-", text="\n".join(lines) + "\n")
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Reads what the program says until it is that."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(DEADLINE):
+            while not self.said or not wanted(self.said):
+                line = await self.process.stdout.readline()
+                assert line, "the program has ended"
+                self.said = json.loads(line)
+                self.lines += 1
+        return self.said
+
+    def pause(self) -> None:
+        """Stops the program until ``resume``."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See ``pause``."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+_AS_ROOT = os.geteuid() == 0
+_USER_TO_ENTER = () if _AS_ROOT else ("--user", "--preserve-credentials")
+_USER_TO_MAKE = () if _AS_ROOT else ("--user", "--map-root-user")
+
+
+@contextlib.asynccontextmanager
+async def namespace(module: str, *arguments: str) -> AsyncIterator[Namespace]:
+    """Runs a module in a new namespace with a link ``eth0`` (its other end: ``eth1``), and without any capability."""
+    process = await asyncio.create_subprocess_exec(
+        "unshare", "--net", *_USER_TO_MAKE,
+        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs",
+        sys.executable, "-m", module, *arguments,
+        stdout=PIPE, limit=1 << 24,
+    )  # fmt: skip
+    made = Namespace(process)
+    try:
+        await made.until(lambda _: True)
+        await made.ip(
+            "link add eth0 type veth peer name eth1", "link set eth0 up", "link set eth1 up", "link set lo up"
+        )
+        yield made
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
