@@ -124,12 +124,18 @@ class TrafficSelector:
         """Whether it takes every protocol and port."""
         return self.protocol == 0 and self.ports == ANY_PORT
 
-    def prefixes(self) -> tuple[Prefix, ...]:
-        """The exact, least set of prefixes: a range that is no prefix becomes several, ``2 * bits - 2`` at the most."""
+    @property
+    def prefix(self) -> Prefix | None:
+        """The one prefix that has exactly its addresses, None where there is none."""
         host_bits = self.end - self.start
         if host_bits & (host_bits + 1) or self.start & host_bits:
-            return tuple(range_to_prefixes(self.version, self.start, self.end))
-        return (Prefix(self.version, self.start, _BITS[self.version] - host_bits.bit_length()),)
+            return None
+        return Prefix(self.version, self.start, _BITS[self.version] - host_bits.bit_length())
+
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """The exact, least set of prefixes: a range that is no prefix becomes several, ``2 * bits - 2`` at the most."""
+        prefix = self.prefix
+        return tuple(range_to_prefixes(self.version, self.start, self.end)) if prefix is None else (prefix,)
 
     def __str__(self) -> str:
         prefixes = self.prefixes()

@@ -126,13 +126,19 @@ def _place(age: int, destination: Destination) -> tuple[int, tuple[object, ...],
     return age, order(destination), destination
 
 
+_PeerKey = tuple[int, tuple[int, int, str]]
+"""Rank of the entry and peer."""
+
+
 class _Gate:
-    """One limit of one peer, one entry or all. Claims pass it on their way to the table."""
+    """One limit: of a peer, of an entry (its rank), or of all (None). Claims pass it on their way to the table."""
 
-    __slots__ = ("count", "ledger", "limit")
+    __slots__ = ("count", "ledger", "limit", "scope", "why")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, why: Reason, scope: _PeerKey | int | None) -> None:
         self.limit = limit
+        self.why = why
+        self.scope = scope
         self.count = 0
         """Of claims, where there is no ledger."""
         self.ledger: _Ledger | None = None
@@ -140,22 +146,19 @@ class _Gate:
     def admits(self, destination: Destination) -> bool:
         return self.ledger is None or self.ledger.admits(destination)
 
-    def prepare(self, changes: int, members: Callable[[], Iterable[tuple[Claim, int]]]) -> None:
-        """Before so many claims come or go: without a ledger all of them must fit, whatever the gates before do.
+    def is_near(self, changes: int) -> bool:
+        """Whether so many claims that come or go may be too many to be let through without a ledger.
 
         A claim that goes can have others of its peer take its place, so it may add a destination too.
         """
-        if self.ledger is None and self.count + changes > self.limit:
-            self.ledger = _Ledger(self.limit, members())
+        return self.ledger is None and self.count + changes > self.limit
 
-    def passing(self, moves: Iterable[Move]) -> Iterator[Move]:
+    def passing(self, moves: list[Move]) -> list[Move]:
         """What of these moves, and of what they cause, is within the limit."""
-        for claim, age, comes in moves:
-            if self.ledger is not None:
-                yield from self.ledger.change(claim, age, comes)
-            else:
-                self.count += 1 if comes else -1
-                yield claim, age, comes
+        if self.ledger is None:
+            self.count += sum(1 if comes else -1 for _, _, comes in moves)
+            return moves
+        return [caused for move in moves for caused in self.ledger.change(*move)]
 
     def relax(self) -> None:
         """Drops a ledger that is not needed any more: some way below the limit, or each change would make it anew."""
@@ -166,10 +169,6 @@ class _Gate:
     @property
     def is_idle(self) -> bool:
         return self.ledger is None and not self.count
-
-
-_PeerKey = tuple[int, tuple[int, int, str]]
-"""Rank of the entry and peer."""
 
 
 class Limits:
@@ -189,11 +188,13 @@ class Limits:
         self._owners: dict[_PeerKey, list[Owner]] = {}
         """Of the peers in ``_peers``."""
         self._entries = {
-            rank: _Gate(entry.guard.max_routes)
+            rank: _Gate(entry.guard.max_routes, Reason.ENTRY_LIMIT, rank)
             for rank, entry in enumerate(policy.entries)
             if entry.guard.max_routes is not None
         }
-        self._total = None if policy.max_routes is None else _Gate(policy.max_routes)
+        self._total: _Gate | None = None
+        if policy.max_routes is not None:
+            self._total = _Gate(policy.max_routes, Reason.TOTAL_LIMIT, None)
 
     def go(self, owner: Owner, asker: Asker, claims: tuple[Claim, ...]) -> list[Move]:
         """An owner wants these no longer. Returns what changes in the table."""
@@ -212,7 +213,7 @@ class Limits:
         if limit is not None:
             key = rank, asker.peer
             if key not in self._peers:
-                self._peers[key] = _Gate(limit)
+                self._peers[key] = _Gate(limit, Reason.PEER_LIMIT, key)
                 self._owners[key] = []
             moves = self._change(asker, claims, comes=True)
             self._owners[key].append(owner)
@@ -223,46 +224,41 @@ class Limits:
         """Which of an owner's claims, at least one, are over a limit."""
         gates = self._gates(claims[0].rank, asker)
         for claim in claims:
-            for gate, why, _ in gates:
-                if not gate.admits(claim.destination):
-                    yield self._refusal(claim, why, gate)
-                    break
+            gate = next((gate for gate in gates if not gate.admits(claim.destination)), None)
+            if gate is not None:
+                yield self._refusal(claim, gate)
 
     def refusals(self) -> Iterator[Refusal]:
         """All claims that are over a limit; costs no more than there are."""
-        gates = [(gate, Reason.PEER_LIMIT) for gate in self._peers.values()]
-        gates += [(gate, Reason.ENTRY_LIMIT) for gate in self._entries.values()]
-        gates += [(self._total, Reason.TOTAL_LIMIT)] if self._total is not None else []
-        for gate, why in gates:
-            if gate.ledger is not None:
-                yield from (self._refusal(claim, why, gate) for claim in gate.ledger.refused())
+        for gate in (*self._peers.values(), *self._entries.values(), self._total):
+            if gate is not None and gate.ledger is not None:
+                yield from (self._refusal(claim, gate) for claim in gate.ledger.refused())
 
-    def _refusal(self, claim: Claim, why: Reason, gate: _Gate) -> Refusal:
-        return Refusal(claim.owner, claim.destination, why, (gate.limit, self._policy.entries[claim.rank].name))
+    def _refusal(self, claim: Claim, gate: _Gate) -> Refusal:
+        return Refusal(claim.owner, claim.destination, gate.why, (gate.limit, self._policy.entries[claim.rank].name))
 
     def _change(self, asker: Asker, claims: tuple[Claim, ...], *, comes: bool) -> list[Move]:
         gates = self._gates(claims[0].rank, asker)
-        moves: Iterable[Move] = [(claim, asker.age, comes) for claim in claims]
-        for gate, _, members in gates:
-            gate.prepare(len(claims), members)
-        for gate, _, _ in gates:
+        moves = [(claim, asker.age, comes) for claim in claims]
+        for gate in gates:  # all before the first move: what has come as far as a limit depends on the ones before it
+            if gate.is_near(len(claims)):
+                gate.ledger = _Ledger(gate.limit, self._members(gate.scope))
+        for gate in gates:
             moves = gate.passing(moves)
-        done = list(moves)
-        for gate, _, _ in gates:
+        for gate in gates:
             gate.relax()
-        return done
+        return moves
 
-    def _gates(self, rank: int, asker: Asker) -> list[tuple[_Gate, Reason, Callable[[], Iterator[tuple[Claim, int]]]]]:
-        """The limits for such a claim, in the order in which it passes them, and who else is before each."""
-        found: list[tuple[_Gate, Reason, Callable[[], Iterator[tuple[Claim, int]]]]] = []
-        key = rank, asker.peer
-        if key in self._peers:
-            found.append((self._peers[key], Reason.PEER_LIMIT, lambda: self._of_peer(key)))
-        if rank in self._entries:
-            found.append((self._entries[rank], Reason.ENTRY_LIMIT, lambda: self._of_entry(rank)))
-        if self._total is not None:
-            found.append((self._total, Reason.TOTAL_LIMIT, self._of_all))
-        return found
+    def _gates(self, rank: int, asker: Asker) -> list[_Gate]:
+        """The limits for such a claim, in the order in which it passes them."""
+        found = (self._peers.get((rank, asker.peer)), self._entries.get(rank), self._total)
+        return [gate for gate in found if gate is not None]
+
+    def _members(self, scope: _PeerKey | int | None) -> Iterator[tuple[Claim, int]]:
+        """The claims that have come as far as a limit."""
+        if scope is None:
+            return self._of_all()
+        return self._of_entry(scope) if isinstance(scope, int) else self._of_peer(scope)
 
     def _of_peer(self, key: _PeerKey) -> Iterator[tuple[Claim, int]]:
         for owner in self._owners[key]:

@@ -147,11 +147,11 @@ class Rib:
 
     def _changed(self, before: _Before) -> set[Destination]:
         """Of the destinations that were touched those that have come to something else."""
-        policy, claims = self.policy, self._claims
+        policy, claims = self.policy, self._claims.get
         return {
             destination
             for destination, old in before.items()
-            if are_other(policy, claims.get(destination), policy, old)
+            if (new := claims(destination)) is not old and are_other(policy, new, policy, old)
         }
 
     def _take_lines(self, before: _Before) -> None:

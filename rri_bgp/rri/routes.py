@@ -20,7 +20,6 @@ from rri_bgp.model import (
     LineKey,
     Mode,
     Owner,
-    Path,
     Prefix,
     Refusal,
     SaPair,
@@ -30,7 +29,7 @@ from rri_bgp.model import (
 from rri_bgp.reasons import Reason
 from rri_bgp.rri.acl import Permits, static_destinations
 from rri_bgp.rri.ages import LINE_AGE, age_of, turn_of
-from rri_bgp.rri.entries import AclLine, DefaultProxies, EntryKind, MapEntry, Policy, PortProxies
+from rri_bgp.rri.entries import AclLine, DefaultProxies, EntryKind, MapEntry, Overlap, Policy, PortProxies
 from rri_bgp.rri.fence import Fences
 from rri_bgp.rri.guard import EntryGuard, Verdict
 from rri_bgp.rri.limits import Asker, asker_of_line
@@ -108,7 +107,8 @@ class Recipe:
         self._most = max(MOST_PREFIXES, entry.guard.max_routes_per_peer or 0)
         is_plain = self._permits is None and not self._guard.has_bounds and not entry.vrf
         self._plain_paths = self._paths.healthy if is_plain else {}
-        """By IP version, of the routes that need no more than a look at the fence."""
+        """By IP version, of routes that need no more than a look at the fence; empty where all need more."""
+        self._sign = 1 if entry.overlap is Overlap.OLDEST else -1
         self._refused = self._refuse_all()
 
     def _refuse_all(self) -> Verdict | None:
@@ -124,28 +124,34 @@ class Recipe:
             return _refused(sa.key, *self._refused)
         if sa.mode is Mode.TRANSPORT:
             return _refused(sa.key, Reason.TRANSPORT)
+        if len(sa.remote_ts) == 1:
+            claim = self._plain_claim(sa, sa.remote_ts[0])
+            if claim is not None:
+                return Derived((claim,))
+        return self._examine_sa(sa)
+
+    def _plain_claim(self, sa: SaPair, selector: TrafficSelector) -> Claim | None:
+        """The claim of the usual SA pair: healthy, one prefix, nothing special. None for one that has to be examined.
+
+        It is what ``_examine_sa`` comes to for it, several times faster.
+        """
+        path = self._plain_paths.get(selector.version)
+        prefix = selector.prefix
+        if path is None or prefix is None or not selector.whole or sa.is_suspect or sa.is_held:
+            return None
+        if not self._guard.is_clear(selector.version, selector.start, selector.end, sa.peer):
+            return None
+        return Claim(self.rank, self._sign * age_of(sa), sa.key, selector, path, prefix)
+
+    def _examine_sa(self, sa: SaPair) -> Derived:
         is_suspect = sa.is_suspect and self._degrades
         turn = turn_of(age_of(sa), self.entry.overlap, is_suspect=is_suspect, is_held=sa.is_held)
         request = _Request(sa.key, sa.peer, turn, is_suspect=is_suspect)
         for selector in sa.remote_ts:
-            path = self._plain_path(request, selector)
-            if path is None:
-                self._examine(request, selector, selector, self._prefixes(request, selector, sa.local_ts))
-            else:
-                request.claims += [
-                    Claim(self.rank, turn, sa.key, selector, path, prefix) for prefix in selector.prefixes()
-                ]
+            self._examine(request, selector, selector, self._prefixes(request, selector, sa.local_ts))
             if len(request.claims) + len(request.refusals) > self._most:
                 return _refused(sa.key, Reason.SA_TOO_LARGE, (self._most,))
         return request.derived()
-
-    def _plain_path(self, request: _Request, selector: TrafficSelector) -> Path | None:
-        """The path for a selector that is nothing special, None for one that has to be examined."""
-        if request.is_suspect or not selector.whole:
-            return None
-        if not self._guard.is_clear(selector.version, selector.start, selector.end, request.peer):
-            return None
-        return self._plain_paths.get(selector.version)
 
     def _prefixes(
         self, request: _Request, selector: TrafficSelector, local: tuple[TrafficSelector, ...]
