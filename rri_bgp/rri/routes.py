@@ -128,6 +128,8 @@ class Recipe:
             claim = self._plain_claim(sa, sa.remote_ts[0])
             if claim is not None:
                 return Derived((claim,))
+        if len(sa.remote_ts) > self._most:
+            return _refused(sa.key, Reason.SA_TOO_LARGE, (self._most,))
         return self._examine_sa(sa)
 
     def _plain_claim(self, sa: SaPair, selector: TrafficSelector) -> Claim | None:
