@@ -24,7 +24,7 @@ def test_the_policy_makes_of_the_recording_what_the_scripts_send(tmp_path: Path)
     assert [(moment.at, moment.is_snapshot) for moment in moments] == [(0.0, False), (2.0, True)]
     for moment in moments:
         rib.update(moment.changes)
-    assert {route.prefix: route.path for route in rib.routes()} == {
+    assert {route.destination: route.path for route in rib.routes()} == {
         load.prefix_of(number): load.PATH for number in range(COUNT)
     }
 
