@@ -12,15 +12,19 @@ Rules of this file: no I/O, no clock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 
 from rri_bgp.model import Destination, SaKey, SaPair
 from rri_bgp.rri import Policy, Rib
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.touch import Touch
 
-__all__ = ["Changeover", "Reviews", "comings_first"]
+__all__ = ["Changeover", "Reviews"]
+
+
+_COMPARED = 4
+"""Destinations that are compared in the time in which one SA pair is taken over."""
 
 
 class Changeover:
@@ -29,34 +33,67 @@ class Changeover:
     def __init__(self, rib: Rib, policy: Policy) -> None:
         self._rib = rib
         self._new = Rib(policy, rib.surroundings)
-        self._keys = iter([sa.key for sa in rib.sas()])
         self._reviews = Reviews(self._new)
+        self._keys = iter([sa.key for sa in rib.sas()])
+        self._to_compare: Iterator[Destination] | None = None
+        """None before the new table is complete."""
+        self._come: list[Destination] = []
+        self._gone: list[Destination] = []
+        self._doubts: set[Destination] = set()
+        """What has changed in either table since, and is to be compared once more."""
 
     def step(self, count: int) -> bool:
-        """Takes so many SA pairs over. Returns whether there may be more."""
+        """Takes so many SA pairs over, or compares what that comes to. Returns whether there may be more to do."""
         if self._reviews:
-            self._reviews.step(count)
-            return True
-        keys = list(islice(self._keys, count))
+            self._doubts |= self._reviews.step(count)
+        elif self._to_compare is None:
+            self._take_over(list(islice(self._keys, count)))
+        else:
+            piece = list(islice(self._to_compare, _COMPARED * count))
+            self._compare(piece)
+            return bool(piece)
+        return True
+
+    def _take_over(self, keys: list[SaKey]) -> None:
         found = {key: self._rib.sa(key) for key in keys}
         self._new.update({key: sa for key, sa in found.items() if sa is not None})
-        return bool(keys)
+        if not keys:
+            old, new = list(self._rib.destinations()), list(self._new.destinations())
+            self._to_compare = chain(old, (one for one in new if self._rib.path(one) is None))
+
+    def _compare(self, destinations: Iterable[Destination]) -> None:
+        old, new = self._rib, self._new
+        for destination in destinations:
+            if new.differs(old, destination):
+                if new.path(destination) is None:
+                    self._gone.append(destination)
+                else:
+                    self._come.append(destination)
 
     def update(self, changes: Mapping[SaKey, SaPair | None]) -> None:
         """The table that holds has taken these."""
-        self._new.update(changes)
+        self._doubts |= self._new.update(changes)
 
     def take_surroundings(self, surroundings: Surroundings) -> None:
         """Likewise."""
-        self._reviews.enter(surroundings)
+        self._doubts |= self._reviews.enter(surroundings)
 
-    def finish(self, changes: Mapping[SaKey, SaPair | None]) -> set[Destination]:
-        """Puts the new table in the place of the old one, which has to be complete but for these changes.
+    def doubt(self, changed: set[Destination]) -> None:
+        """These have other paths in the table that holds."""
+        self._doubts |= changed
 
-        Returns the destinations with other paths.
+    def finish(self, changes: Mapping[SaKey, SaPair | None]) -> list[Destination]:
+        """Puts the new table in the place of the old one, when there is nothing more to do but these changes.
+
+        Returns the destinations with other paths, each once, those that have a route now first.
         """
-        self._new.update(changes)
-        return self._rib.become(self._new)
+        self.update(changes)
+        if doubts := self._doubts:
+            self._come = [one for one in self._come if one not in doubts]
+            self._gone = [one for one in self._gone if one not in doubts]
+            self._compare(doubts)
+        self._rib.become(self._new)
+        return self._come + self._gone
 
 
 class Reviews:
@@ -90,10 +127,3 @@ class Reviews:
     def clear(self) -> None:
         """All has been worked out anew, with what is around now."""
         self._left.clear()
-
-
-def comings_first(rib: Rib, changed: set[Destination]) -> deque[Destination]:
-    """The destinations that have a route, and then those that have none."""
-    found = deque(destination for destination in changed if rib.path(destination) is not None)
-    found.extend(destination for destination in changed if rib.path(destination) is None)
-    return found

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from rri_bgp.backlog import PIECE, Backlog, Changes
-from rri_bgp.changeover import Changeover, Reviews, comings_first
+from rri_bgp.changeover import Changeover, Reviews
 from rri_bgp.history import History
 from rri_bgp.model import Destination, Owner, SaKey, SaPair
 from rri_bgp.refusals import RefusalLog
@@ -136,13 +136,18 @@ class Controller:
         self._change_over(changeover, policy)
 
     async def change_policy(self, policy: Policy) -> bool:
-        """As ``take_policy``, with turns for everybody meanwhile. Returns whether it was taken: not if another was."""
+        """As ``take_policy``, with turns for everybody meanwhile; returns when all sinks know what that changes.
+
+        Returns whether it was taken: it was not where another one was meanwhile.
+        """
         changeover = self._changeover = Changeover(self.rib, policy)
         while changeover.step(PIECE):
             await asyncio.sleep(0)
             if self._changeover is not changeover:
                 return False
         self._change_over(changeover, policy)
+        while self._moves:  # noqa: ASYNC110  # it is told in turns
+            await asyncio.sleep(0)
         return True
 
     def _change_over(self, changeover: Changeover, policy: Policy) -> None:
@@ -155,9 +160,9 @@ class Controller:
         log.info("policy taken: %d routes change, %d are there now", len(changed), len(self.rib))
         for sink in self._live():
             sink.take_settings(policy)
-        self._note(changed, told.keys())
+        self._note(set(), told.keys())
         self._note_all_refusals()
-        self._moves.extend(comings_first(self.rib, changed))
+        self._moves.extend(changed)
         if len(self._moves) > _AT_ONCE:
             self._next_turn()
         else:
@@ -335,15 +340,20 @@ class Controller:
     # What is told ----------------------------------------------------------------------------------------------------
 
     def _tell_moves(self) -> None:
+        if not self._moves:
+            return
         is_bulk = len(self._moves) > _AT_ONCE
         piece = [self._moves.popleft() for _ in range(min(len(self._moves), PIECE if is_bulk else _AT_ONCE))]
         for sink in self._live():
             sink.changed(piece, bulk=is_bulk, moves=True)
+        self._note(set(piece), ())
 
     def _tell_changed(self, changed: set[Destination], keys: Collection[SaKey], *, bulk: bool) -> None:
         if changed:
             for sink in self._live():
                 sink.changed(changed, bulk=bulk)
+            if self._changeover is not None:
+                self._changeover.doubt(changed)
         self._note(changed, keys)
 
     def _note(self, changed: set[Destination], keys: Collection[SaKey]) -> None:

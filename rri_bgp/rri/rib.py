@@ -80,20 +80,17 @@ class Rib:
         """
         new = Rib(policy, self.surroundings)
         new.update(self._sas)
-        return self.become(new)
+        changed = {one for one in self._claims.keys() | new._claims.keys() if new.differs(self, one)}
+        self.become(new)
+        return changed
 
-    def become(self, new: Rib) -> set[Destination]:
-        """Takes the place of all this by a table that was made beside it, which is one with this from now on.
-
-        Returns the destinations with other paths.
-        """
-        old_policy, old = self.policy, self._claims
+    def become(self, new: Rib) -> None:
+        """Takes the place of all this by a table that was made beside it, which is one with this from now on."""
         self.__dict__ = new.__dict__
-        return {
-            destination
-            for destination in old.keys() | new._claims.keys()
-            if are_other(self.policy, self._claims.get(destination), old_policy, old.get(destination))
-        }
+
+    def differs(self, other: Rib, destination: Destination) -> bool:
+        """Whether a destination has other paths here than there."""
+        return are_other(self.policy, self._claims.get(destination), other.policy, other._claims.get(destination))
 
     def take_surroundings(self, surroundings: Surroundings) -> set[Destination]:
         """Works out anew what another state of things around us can touch. Returns the destinations with other paths.
