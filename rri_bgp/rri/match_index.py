@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -84,9 +85,9 @@ def _rarest(keys: Keys, counts: Mapping[tuple[Kind, Hashable], int]) -> Kind:
     return min(keys, key=lambda kind: (max(counts[kind, key] for key in keys[kind]), _ORDER[kind]))
 
 
-def _exact(attribute: str) -> Callable[[Mapping[Any, list[int]]], _Finder]:
+def _exact(attribute: str, store: Mapping[Any, list[int]]) -> _Finder:
     get = attrgetter(attribute)
-    return lambda store: lambda sa: store.get(get(sa), ())
+    return lambda sa: store.get(get(sa), ())
 
 
 def _peer(store: Mapping[int, list[int]]) -> _Finder:
@@ -97,37 +98,29 @@ def _joined(found: Sequence[int], more: Sequence[int]) -> Sequence[int]:
     return sorted((*found, *more)) if found else more
 
 
-def _affix(attribute: str, cut_of: Callable[[int], slice]) -> Callable[[Mapping[str, list[int]]], _Finder]:
+def _affix(attribute: str, cut_of: Callable[[int], slice], store: Mapping[str, list[int]]) -> _Finder:
     """By how a text begins or ends: one look a length, however long the text is."""
     get = attrgetter(attribute)
+    cuts = [cut_of(length) for length in {len(key) for key in store}]
 
-    def finder(store: Mapping[str, list[int]]) -> _Finder:
-        cuts = [cut_of(length) for length in sorted({len(key) for key in store})]
+    def find(sa: SaPair) -> Sequence[int]:
+        text = get(sa)
+        found: Sequence[int] = ()
+        for cut in cuts:
+            more = store.get(text[cut])
+            if more:
+                found = _joined(found, more)
+        return found
 
-        def find(sa: SaPair) -> Sequence[int]:
-            text = get(sa)
-            found: Sequence[int] = ()
-            for cut in cuts:
-                more = store.get(text[cut])
-                if more:
-                    found = _joined(found, more)
-            return found
-
-        return find
-
-    return finder
+    return find
 
 
-def _prefix(attribute: str) -> Callable[[Mapping[str, list[int]]], _Finder]:
-    return _affix(attribute, slice)
-
-
-def _suffix(attribute: str) -> Callable[[Mapping[str, list[int]]], _Finder]:
-    return _affix(attribute, lambda length: slice(-length, None))
+def _end(length: int) -> slice:
+    return slice(-length, None)
 
 
 def _mark(store: Mapping[tuple[int, int], list[int]]) -> _Finder:
-    masks = sorted({mask for _, mask in store})
+    masks = {mask for _, mask in store}
 
     def find(sa: SaPair) -> Sequence[int]:
         found: Sequence[int] = ()
@@ -172,17 +165,17 @@ def _source(store: Mapping[Prefix, list[int]]) -> _Finder:
 
 _FINDERS: dict[Kind, Callable[[Mapping[Any, list[int]]], _Finder]] = {
     Kind.PEER: _peer,
-    Kind.CONNECTION: _exact("connection"),
-    Kind.CHILD: _exact("child"),
-    Kind.IF_ID: _exact("if_id"),
-    Kind.VRF: _exact("vrf"),
-    Kind.IDENTITY: _exact("identity"),
-    Kind.CONNECTION_PREFIX: _prefix("connection"),
-    Kind.CONNECTION_SUFFIX: _suffix("connection"),
-    Kind.CHILD_PREFIX: _prefix("child"),
-    Kind.CHILD_SUFFIX: _suffix("child"),
-    Kind.IDENTITY_PREFIX: _prefix("identity"),
-    Kind.IDENTITY_SUFFIX: _suffix("identity"),
+    Kind.CONNECTION: partial(_exact, "connection"),
+    Kind.CHILD: partial(_exact, "child"),
+    Kind.IF_ID: partial(_exact, "if_id"),
+    Kind.VRF: partial(_exact, "vrf"),
+    Kind.IDENTITY: partial(_exact, "identity"),
+    Kind.CONNECTION_PREFIX: partial(_affix, "connection", slice),
+    Kind.CONNECTION_SUFFIX: partial(_affix, "connection", _end),
+    Kind.CHILD_PREFIX: partial(_affix, "child", slice),
+    Kind.CHILD_SUFFIX: partial(_affix, "child", _end),
+    Kind.IDENTITY_PREFIX: partial(_affix, "identity", slice),
+    Kind.IDENTITY_SUFFIX: partial(_affix, "identity", _end),
     Kind.MARK: _mark,
     Kind.DESTINATION: _destination,
     Kind.SOURCE: _source,
