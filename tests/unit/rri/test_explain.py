@@ -127,3 +127,28 @@ def test_g8_rules_of_static_lines_groups_vrfs_and_troubled_owners() -> None:
     up(red, sa(1, "10.1.0.0/16"))
     story = explain(red, VrfPrefix("red", pfx("10.1.0.0/16")))
     assert story.claims[0].rules == ("E1", "N1", "N6", "N9", "N10")
+
+
+def test_g8_the_neighbours_in_the_table_are_in_order_and_no_others_are_named() -> None:
+    rib = Rib(policy(entry(port_proxies=PortProxies.FLOWSPEC)))
+    up(
+        rib,
+        sa(1, "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.128/25", "10.9.0.0/16", "10.0.0.0/7"),
+        sa(2, ts("10.1.2.0/24", 6, (22, 22)), ts("10.1.2.7/32", 17), "10.1.2.9/32"),
+    )
+    story = explain(rib, pfx("10.1.2.0/24"))
+    assert story.destination == pfx("10.1.2.0/24")
+    assert [str(one.destination) for one in story.covering] == ["10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/7"]
+    assert [str(one.destination) for one in story.covered] == [
+        "10.1.2.0/24[6/22]", "10.1.2.7/32[17]", "10.1.2.9/32", "10.1.2.128/25",
+    ]  # fmt: skip
+
+
+def test_g8_claims_and_refusals_come_with_the_sa_and_the_entry_behind_them() -> None:
+    rib = Rib(policy(entry(10, connection="rw"), entry(20)))
+    one, other = sa(1, "10.1.0.0/16"), sa(2, ts("10.1.0.0/16", 6))
+    up(rib, one, other)
+    story = explain(rib, pfx("10.1.0.0/16"))
+    assert [(claim.sa, claim.entry.seq) for claim in story.claims] == [(one, 20)]
+    assert [(found.sa, found.entry) for found in story.refusals] == [(other, rib.policy.entries[1])]
+    assert explain_owner(rib, one.key).owner == one.key

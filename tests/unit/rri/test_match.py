@@ -285,3 +285,18 @@ def test_the_ready_lists_are_there_by_rank_and_shared() -> None:
     assert found.permits[0] is None
     assert found.permits[1] is not None
     assert found.permits[1] is found.permits[2]
+
+
+def test_entries_that_are_found_in_several_ways_are_tried_in_order() -> None:
+    for entries in (
+        [entry(match=Match(mark=(1, 1))), entry(match=Match(mark=(2, 2))), entry(match=Match(mark=(4, 4)))],
+        [entry(connection="ab*"), entry(connection="a*"), entry(connection="abc*")],
+        [entry(connection="*bc"), entry(connection="*c"), entry(connection="*abc")],
+        [entry(access_list=acl(f"permit any {net}")) for net in ("10.1.0.0/16", "10.0.0.0/15", "10.1.0.0/17")],
+        [entry(identity="u*"), entry(connection="abc"), entry(match=Match(if_id=5))],
+    ):
+        one = sa(1, "10.1.0.0/24", connection="abc", identity="user", mark=7, if_id=5)
+        for turn in range(3):
+            turned = entries[turn:] + entries[:turn]
+            assert rank(one, *turned) == 0
+            assert rank(one, entry(connection="other"), *turned) == 1

@@ -57,6 +57,8 @@ def test_n1_a_flow_is_no_kernel_route() -> None:
     rib = Rib(policy(entry(port_proxies=PortProxies.FLOWSPEC, remote_peer=RemotePeer())))
     up(rib, sa(1, ts("10.1.0.0/16", 6, (443, 443))))
     assert kernel(rib) == {}
+    up(rib, sa(2, "10.2.0.0/16", peer="203.0.113.3"))
+    assert set(kernel(rib)) == {("", "10.2.0.0/16"), ("", "203.0.113.3/32")}
 
 
 def test_n2_remote_peer_gives_a_route_to_the_peer_over_the_interface_of_the_map() -> None:

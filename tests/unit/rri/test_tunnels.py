@@ -475,3 +475,87 @@ def test_g4_what_is_due_may_be_done_in_pieces() -> None:
     world.now += 5
     assert [len(world.take(world.tunnels.advance(world.now, 2))) for _ in range(4)] == [2, 2, 1, 0]
     assert world.due() is None
+
+
+# What is easily lost -----------------------------------------------------------------------------------------------
+
+
+def test_g4_a_delay_may_be_a_part_of_a_second() -> None:
+    world = World(policy(entry(withdraw_delay=0.5, announce_delay=0.5)))
+    one = sa(1, "10.1.0.0/16")
+    world.say(one)
+    assert world.ids == set()
+    world.after(0.5)
+    world.say(gone=(1,))
+    assert world.one(1).is_held
+    world.after(0.5)
+    assert world.ids == set()
+
+
+def test_g4_the_names_of_peers_outlast_a_reload() -> None:
+    rules = policy(entry(peers=("hub.example.org",), withdraw_delay=10))
+    world = World(rules)
+    one = sa(1, "10.1.0.0/16")
+    world.take(world.tunnels.take_names({"hub.example.org": (one.peer,)}, world.now))
+    world.reload(rules)
+    world.say(one)
+    world.say(gone=(1,))
+    assert world.one(1).is_held
+
+
+def test_g4_other_names_are_judged_at_the_time_that_is_given() -> None:
+    world = World(policy(entry(peers=("hub.example.org",), announce_delay=5), entry()))
+    one = sa(1, "10.1.0.0/16")
+    names = {"hub.example.org": (one.peer,)}
+    world.take(world.tunnels.take_names(names, world.now))
+    world.say(one)
+    assert world.take(world.tunnels.take_names(names, world.now + 4)) == {}
+    assert world.take(world.tunnels.take_names(names, world.now + 5)) == told(one)
+
+
+def test_g4_the_time_that_is_left_is_told_as_of_now() -> None:
+    held, waits = World(KEEPS), World(WAITS)
+    one = sa(1, "10.1.0.0/16")
+    held.say(one)
+    held.say(gone=(1,))
+    waits.say(one)
+    for world, words in ((held, "withdraw-delay: {} s left"), (waits, "announce-delay: {} s left")):
+        full = 10 if world is held else 5
+        assert world.tunnels.waiting(one.key) == words.format(full)
+        assert world.tunnels.waiting(one.key, world.now + 2.5) == words.format(full - 2)
+        assert world.tunnels.waiting(one.key, world.now + 60) == words.format(0)
+
+
+def test_g5_a_suspicion_that_says_nothing_is_not_told_of_a_pair_that_continues_a_line() -> None:
+    world = World(PLAIN)
+    world.say(sa(1, "10.1.0.0/16", since=100))
+    second = sa(2, "10.1.0.0/16", since=500)
+    world.say(second)
+    assert world.say(replace(second, is_suspect=True)) == {}
+    assert world.one(2) == replace(second, since=100, first=1)
+
+
+def test_g4_a_held_pair_whose_id_is_given_to_one_that_waits_is_told_as_gone() -> None:
+    world = World(policy(entry(withdraw_delay=10, announce_delay=5)))
+    one, other = sa(1, "10.1.0.0/16"), sa(1, "10.2.0.0/16", identity="b")
+    world.say(one)
+    world.after(5)
+    world.say(gone=(1,))
+    told_of = world.say(other)
+    assert told_of[one.key] is None
+    assert [pair.is_held for pair in world.counts.values()] == [True]
+    world.reload(policy(entry(withdraw_delay=20, announce_delay=5)))
+    world.after(10)
+    assert {str(pair.remote_ts[0]): pair.is_held for pair in world.counts.values()} == {
+        "10.1.0.0/16": True, "10.2.0.0/16": False,
+    }  # fmt: skip
+    world.after(10)
+    assert [pair.is_held for pair in world.counts.values()] == [False]
+
+
+def test_e13_a_line_that_is_kept_apart_is_told_by_identity_alone() -> None:
+    world = World(PLAIN)
+    wide, narrow = sa(1, "10.1.0.0/16", identity="a"), sa(2, "10.1.0.0/24", identity="a", since=100)
+    world.say(wide, narrow)
+    moved = replace(sa(3, "10.1.0.0/24", identity="a", peer="203.0.113.77"), since=500)
+    assert world.say(moved) == told(replace(moved, since=100, first=2))
