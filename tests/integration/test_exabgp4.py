@@ -16,7 +16,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from rri_bgp.demo.daemon import LISTENER, SPEAKER, accepting, free_port
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, accepting, free_port
 from rri_bgp.demo.updates import on_the_wire
 from rri_bgp.model import Attributes, Destination, Path, Prefix
 from rri_bgp.sinks import RouteState
@@ -70,7 +70,7 @@ async def pair4(
 
 
 @contextlib.asynccontextmanager
-async def running4(program: FilePath, speaker: Speaker, folder: FilePath) -> AsyncIterator[None]:
+async def running4(program: FilePath, speaker: Daemon, folder: FilePath) -> AsyncIterator[None]:
     """4.2 has no verb ``server``. It ends its helper on SIGTERM."""
     config = folder / "speaker.conf"
     config.write_text(speaker.config())
