@@ -5,6 +5,7 @@ from __future__ import annotations
 from rri_bgp import __version__
 from rri_bgp.control.views.values import Item
 from rri_bgp.controller import Controller, SourceStatus
+from rri_bgp.reasons import Reason
 from rri_bgp.reload import Reloader
 from rri_bgp.rri import MapEntry, Policy
 from rri_bgp.rri.entries import Group
@@ -31,12 +32,17 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "sas": len(controller.rib.sas()),
         "routes": len(controller.rib),
         "refusals": sum(1 for _ in controller.rib.refusals()),
+        "refused_so_far": {why.label: count for why, count in sorted(controller.refusals.counts.items(), key=_label)},
         "changes": controller.changes,
         "sources": [source_fields(source) for source in sources],
         "sinks": [sink_fields(one, controller.rib.policy) for one in sinks],
         "groups": [_group(controller, group) for group in controller.rib.policy.groups.values()],
         "names": names,
     }
+
+
+def _label(counted: tuple[Reason, int]) -> str:
+    return counted[0].label
 
 
 def _confirm(reloader: Reloader | None) -> Item | None:

@@ -251,6 +251,7 @@ STATUS: dict[str, Any] = {
     "sas": 3,
     "routes": 2,
     "refusals": 2,
+    "refused_so_far": {"default-route": 1, "no-entry": 1},
     "changes": 2,
     "sources": [
         {
