@@ -196,9 +196,12 @@ class _Notes:
             if number % _PIECE == 0:
                 await asyncio.sleep(0)
 
-    def heard(self, destinations: set[Destination], _keys: set[SaKey]) -> None:
-        """Something has changed: on account of SA pairs, until the policy is another."""
-        if self._rib.policy is self._policy:
+    def heard(self, destinations: set[Destination], keys: set[SaKey]) -> None:
+        """Something has changed: on account of SA pairs, as long as the policy is the same, or of the configuration.
+
+        Where no SA pair is named, what is around has changed, and that is so because other things are looked for.
+        """
+        if keys and self._rib.policy is self._policy:
             self._before.update((destination, self._rib.route(destination)) for destination in destinations)
         else:
             self._changed |= destinations

@@ -13,7 +13,7 @@ import click
 from rri_bgp.control.protocol import SCHEMA
 from rri_bgp.paths import CONTROL_SOCKET
 
-__all__ = ["as_json", "plain", "print_json", "print_table", "say", "socket_option"]
+__all__ = ["as_json", "plain", "print_json", "print_table", "say", "socket_option", "warn"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -43,6 +43,12 @@ def print_json(document: dict[str, Any]) -> None:
 def say(line: str) -> None:
     """A line for people, without what a terminal would act on: some of it may be a peer's words."""
     click.echo(plain(line))
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Warnings of a policy, as ``check`` has them."""
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def plain(text: str) -> str:

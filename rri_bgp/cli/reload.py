@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rri_bgp.cli.changes import change_lines, counted
-from rri_bgp.cli.options import as_json, print_json, say, socket_option
+from rri_bgp.cli.options import as_json, print_json, say, socket_option, warn
 from rri_bgp.control.client import ask
 from rri_bgp.control.protocol import Ask, Request
 
@@ -51,6 +51,7 @@ def reload(file: Path | None, confirm: float | None, verbose: bool, socket: Path
     if is_json:
         print_json({**report, "changes": changes})
         return
+    warn(report["warnings"])
     for line in change_lines(changes) if verbose else ():
         say(line)
     for line in _report(report):
@@ -66,8 +67,7 @@ def _checked(file: Path) -> Path:
 
 
 def _report(report: Item) -> list[str]:
-    lines = [f"warning: {warning}" for warning in report["warnings"]]
-    lines.append(f"{report['file']} is taken: {counted(report)}")
+    lines = [f"{report['file']} is taken: {counted(report)}"]
     if report["later"]:
         lines.append(f"taken at the next start only: {', '.join(report['later'])}")
     if report["confirm"] is not None:

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rri_bgp.model import Address, SaKey, SaPair
+from rri_bgp.rri.candidates import Candidate
 from rri_bgp.rri.entries import MapEntry, Policy
 from rri_bgp.rri.lines import Line, LineTable, has_same_name, is_same_line
 from rri_bgp.rri.match import Matcher
@@ -165,6 +166,19 @@ class Tunnels:
         if isinstance(line, Line) and line.waits:
             return f"announce-delay: {self._left(line, now)} s left"
         return ""
+
+    def special(self, now: float) -> Iterator[Candidate]:
+        """The pairs of which another policy might judge otherwise: those that wait, are held, or are suspected."""
+        for line in self._delayed:
+            if line.waits:
+                members = (self._known[key] for key in line.members)
+                same = (sa for sa in members if is_same_line(sa, line.last))
+                yield from (Candidate(self._aged(sa, line), waits=True, elapsed=now - line.start) for sa in same)
+        for line in self._held.values():
+            yield Candidate(self._aged(line.last, line), elapsed=now - (line.gone or now))
+        for sa in self._known.values():
+            if sa.is_suspect and (shown := self._counting(sa.key)) is not None:
+                yield Candidate(replace(shown, is_suspect=True))
 
     def _left(self, line: Line, now: float | None) -> int:
         return max(0, math.ceil(self._delayed[line] - (self._now if now is None else now)))
@@ -320,14 +334,16 @@ class Tunnels:
     def _shown(self, sa: SaPair, line: SaPair | Line | None) -> SaPair:
         """A pair as it counts: with its line's age, suspected only where that says something, held where it is."""
         is_suspect = sa.is_suspect and self._degrades(sa)
-        if not isinstance(line, Line):
-            return sa if is_suspect == sa.is_suspect else replace(sa, is_suspect=is_suspect)
+        found = self._aged(sa, line) if isinstance(line, Line) else sa
+        return found if is_suspect == sa.is_suspect else replace(found, is_suspect=is_suspect)
+
+    def _aged(self, sa: SaPair, line: Line) -> SaPair:
+        """A pair with its line's age, held where it is."""
         key = line.held or sa.key
         first = 0 if line.first == key.uniqueid else line.first
-        if line.held is None and (line.since, first, is_suspect) == (sa.since, sa.first, sa.is_suspect):
+        if line.held is None and (line.since, first) == (sa.since, sa.first):
             return sa
-        is_held = line.held is not None
-        return replace(sa, key=key, since=line.since, first=first, is_suspect=is_suspect, is_held=is_held)
+        return replace(sa, key=key, since=line.since, first=first, is_held=line.held is not None)
 
     def _announce_delay(self, sa: SaPair) -> float:
         entry = self._entry(sa) if self._has_announce else None
