@@ -26,7 +26,9 @@ _REKEY_TAKES = 1.0
 class Step:
     """``changes`` by prefix as an internal peer sees them, None for a withdraw; empty where only SAs were replaced.
 
-    ``came`` and ``gone`` are the SA pairs that did; ``sas`` is how many there are afterwards.
+    Routes of other kinds (VRFs, flow rules) are not part of the story: its upstream speaks plain unicast.
+    Routes of other kinds (VRFs, flow rules) are not part of the story: its upstream speaks plain unicast. ``came`` and
+    ``gone`` are the SA pairs that did; ``sas`` is how many there are afterwards.
     """
 
     at: float
@@ -54,7 +56,7 @@ def tell(policy: Policy, source: str, moments: Iterable[Moment]) -> tuple[Step, 
         after = {sa.key: sa for sa in rib.sas()}
         step = Step(
             at=moment.at,
-            changes={prefix: _wire(rib.path(prefix)) for prefix in changed},
+            changes={one: _wire(rib.path(one)) for one in changed if isinstance(one, Prefix)},
             came=tuple(sa for key, sa in after.items() if key not in before),
             gone=tuple(sa for key, sa in before.items() if key not in after),
             sas=len(after),

@@ -11,7 +11,7 @@ from rri_bgp.sources.recording import Moment
 from tests.values import HUB4, entry, pfx, policy, sa
 
 POLICY = policy(entry(tag=100, versions=(4,)))
-WIRE = on_the_wire(POLICY.entries[0].paths[4])
+WIRE = on_the_wire(Path(HUB4, POLICY.entries[0].attributes))
 ONE, TWO = pfx("10.1.0.0/16"), pfx("10.2.0.0/16")
 
 
