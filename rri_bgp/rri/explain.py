@@ -199,6 +199,5 @@ def _about(rib: Rib, refusal: Refusal, sa: SaPair | None) -> Iterable[Prefix]:
     if sa is not None:
         return (prefix for selector in sa.remote_ts for prefix in selector.prefixes())
     entry = rib.owner_entry(refusal.owner)
-    if entry is None or entry.access_list is None or not isinstance(refusal.owner, LineKey):
-        return ()
-    return entry.access_list.lines[refusal.owner.line].destination
+    lines = entry.access_list.lines if entry is not None and entry.access_list is not None else ()
+    return lines[refusal.owner[1]].destination if lines else ()  # an owner that is no SA is a line

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rri_bgp.model import (
@@ -205,6 +205,7 @@ def paths_of(rib: Rib) -> dict[Destination, tuple[Path, ...]]:
     return {destination: rib.paths(destination) for destination in rib.destinations()}
 
 
+@settings(deadline=None)
 @given(policies, histories)
 def test_e7_incremental_equals_from_scratch_after_each_step(first: Policy, history: Sequence[Step]) -> None:
     rib = Rib(first)
@@ -237,6 +238,7 @@ def table_anew(world: World) -> Rib:
     return rib
 
 
+@settings(deadline=None)
 @given(policies, st.lists(sas, max_size=6, unique_by=lambda one: one.key), st.randoms(use_true_random=False))
 def test_e7_any_order_ends_in_the_same_routes(rules: Policy, found: list[SaPair], shuffle: random.Random) -> None:
     shuffled = [*found, *found]
@@ -247,6 +249,7 @@ def test_e7_any_order_ends_in_the_same_routes(rules: Policy, found: list[SaPair]
     assert routes_of(rib) == routes_from_scratch(rules, found)
 
 
+@settings(deadline=None)
 @given(policies, histories, snapshots)
 def test_e8_one_snapshot_repairs_whatever_was_lost(first: Policy, history: Sequence[Step], last: Whole) -> None:
     rib = Rib(first)
@@ -260,6 +263,27 @@ def test_e8_one_snapshot_repairs_whatever_was_lost(first: Policy, history: Seque
     assert routes_of(rib) == routes_from_scratch(world.policy, mine.values(), world.around)
 
 
+@settings(deadline=None)
+@given(policies, surroundings, surroundings, st.lists(sas, max_size=8, unique_by=lambda one: one.key), updates)
+def test_g2_surroundings_that_are_taken_in_pieces_end_in_the_same_routes(
+    rules: Policy, first: Surroundings, second: Surroundings, found: list[SaPair], news: News
+) -> None:
+    world = World(rules, first)
+    rib = Rib(rules, first)
+    play(rib, [(one, True) for one in found], world)
+    before = paths_of(rib)
+    touch, changed = rib.enter(second)
+    world.around = second
+    keys = list(world.sas)
+    changed |= rib.review(touch, keys[:2])
+    changed |= play(rib, news, world)
+    changed |= rib.review(touch, keys[2:])
+    after = paths_of(rib)
+    assert routes_of(rib) == world.routes()
+    assert changed >= {one for one in before.keys() | after.keys() if before.get(one) != after.get(one)}
+
+
+@settings(deadline=None)
 @given(policies, surroundings, st.lists(sas, max_size=6, unique_by=lambda one: one.key))
 def test_g8_a_destination_is_a_route_exactly_when_it_has_an_owner_and_no_refusal(
     rules: Policy, around: Surroundings, found: list[SaPair]
@@ -278,6 +302,7 @@ def test_g8_a_destination_is_a_route_exactly_when_it_has_an_owner_and_no_refusal
     assert all(one.reason for one in rib.refusals())
 
 
+@settings(deadline=None)
 @given(policies, surroundings, st.lists(sas, max_size=6, unique_by=lambda one: one.key))
 def test_g1_limits_hold(rules: Policy, around: Surroundings, found: list[SaPair]) -> None:
     rib = Rib(rules, around)
@@ -291,6 +316,7 @@ def test_g1_limits_hold(rules: Policy, around: Surroundings, found: list[SaPair]
         assert not [one for one in rib.refusals() if one.why.label.endswith("-limit")]
 
 
+@settings(deadline=None)
 @given(policies, surroundings, st.lists(sas, max_size=6, unique_by=lambda one: one.key))
 def test_n1_each_prefix_is_one_kernel_route_in_its_vrf(
     rules: Policy, around: Surroundings, found: list[SaPair]

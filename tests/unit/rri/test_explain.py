@@ -101,6 +101,11 @@ def test_g8_an_owner_tells_what_became_of_its_wishes() -> None:
     assert (nobody.sa, nobody.entry, nobody.claims, nobody.refusals) == (None, None, (), ())
 
 
+def test_g8_each_entry_says_why_it_does_not_take_an_sa() -> None:
+    rib = Rib(policy(entry(10, connection="hq-*"), entry(20)))
+    assert [(one.rank, one.takes) for one in rib.verdicts(sa(1, "10.1.0.0/16"))] == [(0, False), (1, True)]
+
+
 def test_g8_a_claim_names_the_rules_that_made_it() -> None:
     rib = Rib(policy(entry(10, tag=1, allow_default=DefaultProxies.HALVES, port_proxies=PortProxies.ROUTE)))
     up(rib, sa(1, "10.1.0.0/16", "0.0.0.0/0", ts("10.2.0.0/16", 6), "2001:db8:1::/48"))
