@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
 from rri_bgp.rri.entries import Policy
 
-__all__ = ["Config", "ControlSettings", "ExabgpSettings", "OnExit", "ReplaySettings", "SourceSettings", "ViciSettings"]
+__all__ = [
+    "Config",
+    "ControlSettings",
+    "ExabgpSettings",
+    "NotifySettings",
+    "OnExit",
+    "ReplaySettings",
+    "SourceSettings",
+    "ViciSettings",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ViciSettings:
-    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8)."""
+    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8).
+
+    ``suspect``: whether somebody wants to know of dead-peer suspicions, which is when an entry degrades (rule G5).
+    """
 
     name: str = "vici"
     socket: Path = VICI_SOCKET
     resync: float = 30.0
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +75,22 @@ class ControlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """keepalived's notify FIFO (``vrrp_notify_fifo`` of keepalived.conf(5)), for one redundancy group (rule G2).
+
+    ``instance`` is the name of the ``vrrp_instance`` that holds the group's virtual address.
+    """
+
+    fifo: Path
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that one policy file says. ``asn`` is the local AS number, 32 bits.
 
+    ``names`` are the host names in ``set-peer``, to be resolved. ``groups`` has the notify FIFO of each redundancy
+    group that has one; the groups themselves are in ``policy.groups``.
     ``warnings`` are complete ``file:line:col: text`` lines: what is allowed, and is hardly meant.
     """
 
@@ -73,4 +100,6 @@ class Config:
     sources: tuple[SourceSettings, ...]
     exabgp: ExabgpSettings = ExabgpSettings()
     control: ControlSettings = ControlSettings()
+    names: frozenset[str] = frozenset()
+    groups: Mapping[str, NotifySettings] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
