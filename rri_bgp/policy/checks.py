@@ -1,55 +1,52 @@
-"""What two places of a policy file have to agree on: errors over the node tree, warnings over the finished policy.
+"""What two places of a policy file have to agree on, beyond names (``names``).
 
 Rules of this file: ``conflicts`` runs also while single fields are wrong, so it trusts no type and passes over what
-the schema refuses anyway. A warning is a complete line, and is only given for what can hardly be meant.
+the schema refuses anyway. ``late_conflicts`` needs the checked shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from ipaddress import ip_address
 
-from rri_bgp.policy.report import position
+from rri_bgp.policy.names import below, entries_of, unknown_names
 from rri_bgp.policy.schema import PolicyModel
-from rri_bgp.policy.yaml_text import Key, Node, Place, Problem
-from rri_bgp.rri.entries import EntryKind, MapEntry, Policy
+from rri_bgp.policy.yaml_text import Key, Node, Problem, show
 
-__all__ = ["conflicts", "ranked", "warnings_of"]
+__all__ = ["conflicts", "late_conflicts"]
 
 
 def conflicts(root: Node) -> list[Problem]:
-    """Doubled sequence numbers and source names, static entries without peers, dynamic ones with."""
-    problems = list(_source_names(root))
-    for crypto_map in _below(root, "crypto-maps").values():
-        entries = _below(crypto_map, "entries")
-        problems.extend(_sequence_numbers(entries))
-        for entry in entries.values():
-            problems.extend(_peers(entry))
+    """What is there twice, what is missing beside another key, and names that do not exist."""
+    problems = [*_source_names(root), *_neighbors(root), *_vrfs(root), *unknown_names(root)]
+    for crypto_map in below(root, "crypto-maps").values():
+        problems.extend(_sequence_numbers(below(crypto_map, "entries")))
+    for _, entry in entries_of(root):
+        problems.extend(_peers(entry))
+        problems.extend(_reverse_route(entry))
     return problems
 
 
-def ranked(policy: PolicyModel) -> Iterator[tuple[str, int]]:
-    """Map name and index in the file of every entry, in rank order: maps as written, entries by ``seq``."""
-    for name, crypto_map in policy.crypto_maps.items():
-        entries = crypto_map.entries
-        for index in sorted(range(len(entries)), key=lambda index: entries[index].seq):
-            yield name, index
-
-
-def warnings_of(file: Path, root: Node, model: PolicyModel, policy: Policy) -> tuple[str, ...]:
-    """The warnings, in file order."""
-    found = [*_missing_family(root, model, policy), *_never_reached(root, model, policy), *_unused_tags(root, policy)]
-    return tuple(f"{position(file, place)}: {text}" for place, text in sorted(found))
-
-
-def _below(node: Node, key: Key) -> Mapping[Key, Node]:
-    child = node.children.get(key)
-    return child.children if child is not None else {}
+def late_conflicts(model: PolicyModel, root: Node) -> Iterator[Problem]:
+    """Lines of access lists whose sides, once object groups are looked up, have no IP version in common."""
+    groups = {
+        name: tuple(prefix for network in networks for prefix in network)
+        for name, networks in model.object_groups.items()
+    }
+    for name, lines in model.access_lists.items():
+        nodes = root.children["access-lists"].children[name].children
+        for index, (line, _) in enumerate(lines):
+            if not line.source.group and not line.destination.group:
+                continue  # the parser has seen to it
+            sides = [{prefix.version for prefix in side.resolved(groups)} for side in (line.source, line.destination)]
+            if not sides[0] & sides[1]:
+                what = "the source and the destination have no IP version in common; allowed: both of one version"
+                yield Problem(nodes[index].place, nodes[index].path, what, "", line.destination.offset)
 
 
 def _source_names(root: Node) -> Iterator[Problem]:
     seen: dict[object, Node] = {}
-    for source in _below(root, "sources").values():
+    for source in below(root, "sources").values():
         if isinstance(source.value, str):
             kind, node = source.value, source
         elif len(source.children) == 1:
@@ -90,39 +87,47 @@ def _peers(entry: Node) -> Iterator[Problem]:
         yield Problem(place, entry.children["set-peer"].path, what)
 
 
-def _missing_family(root: Node, model: PolicyModel, policy: Policy) -> Iterator[tuple[Place, str]]:
-    """One warning for all entries: on a gateway with one family, one per entry would bury the rest."""
-    entries = [
-        entry
-        for entry, (name, index) in zip(policy.entries, ranked(model), strict=True)
-        if entry.reverse_route and model.crypto_maps[name].entries[index].next_hop is None
-    ]
-    if not entries:
-        return
-    more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-    for version in {4, 6} - {hop.version for hop in model.local.next_hop}:
-        no_route = f"IPv{version} selectors of {entries[0].name}{more} make no route"
-        yield (
-            root.children["local"].children["next-hop"].place,
-            f"{no_route}: local.next-hop has no IPv{version} address",
-        )
+def _reverse_route(entry: Node) -> Iterator[Problem]:
+    kind = entry.children.get("type")
+    route = below(entry, "reverse-route")
+    static = route.get("static")
+    is_static = kind is not None and kind.value == "static" and static is not None and static.value is True
+    if is_static and static is not None and "match-address" not in entry.children:
+        what = "`static` needs `match-address`, whose permit lines are its routes (rule E3); allowed: both"
+        yield Problem(static.place, static.path, what)
+    peer = route.get("remote-peer")
+    gateway = peer.children.get("gateway") if peer is not None else None
+    if peer is not None and gateway is not None and gateway.value is True and "address" not in peer.children:
+        what = "`gateway` needs `address`, by which the peer is reached (rule N4); allowed: both"
+        yield Problem(gateway.place, gateway.path, what)
 
 
-def _never_reached(root: Node, model: PolicyModel, policy: Policy) -> Iterator[tuple[Place, str]]:
-    takes_all: MapEntry | None = None
-    for entry, (name, index) in zip(policy.entries, ranked(model), strict=True):
-        if takes_all is not None:
-            node = _below(root.children["crypto-maps"].children[name], "entries")[index]
-            yield node.place, f"{entry.name} is never reached: {takes_all.name} ({takes_all.where}) takes every SA"
-        elif entry.kind is EntryKind.DYNAMIC and set(entry.connection) == set(entry.child) == {"*"}:
-            takes_all = entry
+def _neighbors(root: Node) -> Iterator[Problem]:
+    """Two ways to write one address."""
+    node = root.children.get("neighbors")
+    seen: dict[object, Key] = {}
+    for text, place in node.keys.items() if node is not None else ():
+        try:
+            address = ip_address(str(text))
+        except ValueError:
+            continue
+        first = seen.setdefault(address, text)
+        if first is not text and node is not None:
+            what = f"{show(text)} is the neighbor on line {node.keys[first].line + 1}; allowed: each neighbor once"
+            yield Problem(place, node.children[text].path, what)
 
 
-def _unused_tags(root: Node, policy: Policy) -> Iterator[tuple[Place, str]]:
-    tags = root.children.get("tags")
-    if tags is None:
-        return
-    used = {entry.tag for entry in policy.entries}
-    for tag, place in tags.keys.items():
-        if tag not in used:
-            yield place, f"tag {tag} is used by no entry"
+def _vrfs(root: Node) -> Iterator[Problem]:
+    seen: dict[tuple[str, object], Key] = {}
+    for name, vrf in below(root, "vrfs").items():
+        for key in ("table", "rd"):
+            node = vrf.children.get(key)
+            if node is None or node.value is None or isinstance(node.value, dict | list):
+                continue
+            first = seen.setdefault((key, node.value), name)
+            if first != name:
+                what = f"{key} {show(node.value).strip(chr(34))} is that of the VRF {first}; allowed: one of its own"
+                yield Problem(node.place, node.path, what)
+        if "export" in vrf.children and "rd" not in vrf.children:
+            node = vrf.children["export"]
+            yield Problem(node.place, node.path, "`export` needs `rd` (rule N10); allowed: both, or neither")

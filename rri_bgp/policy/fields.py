@@ -1,7 +1,8 @@
-"""The kinds of values a policy file holds: addresses, next hops, communities, paths, names.
+"""The kinds of values a policy file holds, but for those of BGP and of access lists: names, numbers, paths, addresses.
 
 Rules of this file: a validator takes plain data and returns the checked value, or raises ``wrong(...)``, whose text
-says what is wrong and what is allowed. Nothing here looks at another field.
+says what is wrong and what is allowed. Nothing here looks at another field. Beside each validator stands what JSON
+Schema can say of the value: no more than is true, so that the schema refuses nothing that a policy may hold.
 """
 
 from __future__ import annotations
@@ -11,46 +12,106 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator
+from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rri_bgp.model import Address
 from rri_bgp.policy.yaml_text import show
 
 __all__ = [
-    "Community",
+    "ADDRESS",
+    "AbsolutePath",
     "EntryNextHop",
+    "Given",
     "Glob",
-    "LargeCommunity",
     "LocalNextHop",
     "Name",
+    "OptionalAddress",
+    "OptionalMark",
+    "OptionalName",
     "OptionalPath",
     "OptionalSocketPath",
     "OptionalWhole32",
     "Peers",
+    "SchemaOf",
     "SocketPath",
     "Tag",
+    "VirtualAddresses",
     "did_you_mean",
     "not_supported",
+    "one_or_more",
+    "unicast",
     "wrong",
 ]
 
 _MAX_NAME = 64
 _MAX_SOCKET = 107  # sockaddr_un.sun_path without its closing zero
-_WELL_KNOWN = {
-    "no-export": (0xFFFF, 0xFF01),
-    "no-advertise": (0xFFFF, 0xFF02),
-    "local-as": (0xFFFF, 0xFF03),
-    "no-export-subconfed": (0xFFFF, 0xFF03),
-}
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
+_MAX_HOST_NAME = 253
+_MASK32 = 0xFFFFFFFF
+_BROADCAST = IPv4Address("255.255.255.255")
+_WHOLE = re.compile(r"(?:0|[1-9][0-9]{0,9}|0[xX][0-9a-fA-F]{1,8})\Z", re.ASCII)
+# RFC 1123 §2.1: the last label is not all digits, so that no mistyped address is taken for a name.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}\Z", re.ASCII)
+
+ADDRESS: dict[str, Any] = {"type": "string", "pattern": "^[0-9A-Fa-f:.]+$"}
+"""An address to JSON Schema."""
+_NAME = {"type": "string", "minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[^ ]+$"}
+_TEXT = {"type": "string", "minLength": 1}
+_WHOLE32 = {"type": "integer", "minimum": 0, "maximum": _MASK32}
 
 
-def wrong(what: str, hint: str = "") -> PydanticCustomError:
-    """The error for a value that is not allowed."""
-    return PydanticCustomError("policy", "{what}", {"what": what, "hint": hint})
+class SchemaOf:
+    """What JSON Schema says of a field where pydantic, which does not see into validators, would say less.
+
+    It is these alternatives, and the field's own mapping too where ``own`` is set.
+    """
+
+    def __init__(self, *alternatives: dict[str, Any], own: bool = False) -> None:
+        self._alternatives = alternatives
+        self._own = own
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Called by pydantic."""
+        own = [_without_null(handler(core))] if self._own else []
+        found = [*self._alternatives, *own]
+        return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+class Given:
+    """For a key whose default is None: where it is written, it has a value."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Called by pydantic."""
+        return core_schema.no_info_before_validator_function(_given, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Called by pydantic."""
+        return _without_null(handler(core))
+
+
+def _without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    found = [one for one in schema.get("anyOf", [schema]) if one != {"type": "null"}]
+    return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("nothing", "nothing is given")
+    return value
+
+
+def one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    """To JSON Schema: one value, or a list of at least one."""
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+def wrong(what: str, hint: str = "", offset: int | None = None) -> PydanticCustomError:
+    """The error for a value that is not allowed; ``offset`` is that of the word in the text that is wrong."""
+    return PydanticCustomError("policy", "{what}", {"what": what, "hint": hint, "offset": offset})
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
@@ -80,30 +141,37 @@ def _address(value: object) -> Address:
     return address
 
 
-def _peer(value: object) -> Address:
+def _peer(value: object) -> Address | str:
+    """An address, or a host name, which stays text."""
+    if isinstance(value, str) and re.search(r"[A-Za-z]", value) and ":" not in value and "/" not in value:
+        if len(value) > _MAX_HOST_NAME or not _HOST_NAME.match(value):
+            what = f"{show(value)} is no host name (RFC 1123); allowed: an IP address, or a name as hub.example.org"
+            raise wrong(what)
+        return value
     address = _address(value)
     if address.is_unspecified:
         raise wrong(
             f"{address} is unspecified; allowed: the unicast address of a peer",
             "for peers whose addresses are not known use `type: dynamic` without set-peer",
         )
-    if address.is_multicast or address == IPv4Address("255.255.255.255"):
+    if address.is_multicast or address == _BROADCAST:
         raise wrong(f"{address} is not unicast; allowed: the unicast address of a peer")
     return address
 
 
-def _hop(value: object) -> Address:
+def unicast(value: object, allowed: str = "a unicast address that upstream routers can reach") -> Address:
+    """A unicast address that has a meaning beyond this machine and this link."""
     address = _address(value)
     kinds = {
         "unspecified": address.is_unspecified,
         "a multicast address": address.is_multicast,
         "a loopback address": address.is_loopback,
         "link-local": address.is_link_local,
-        "the broadcast address": address == IPv4Address("255.255.255.255"),
+        "the broadcast address": address == _BROADCAST,
     }
     for kind, holds in kinds.items():
         if holds:
-            raise wrong(f"{address} is {kind}; allowed: a unicast address that upstream routers can reach")
+            raise wrong(f"{address} is {kind}; allowed: {allowed}")
     return address
 
 
@@ -111,6 +179,13 @@ def _listed(value: object) -> list[object]:
     """One address, or a list of them: the latter in either case."""
     if not isinstance(value, str | list) or not value:
         raise wrong(f"{show(value)} is not allowed here; allowed: an IP address, or a list of at least one")
+    return [value] if isinstance(value, str) else value
+
+
+def _listed_peers(value: object) -> list[object]:
+    if not isinstance(value, str | list) or not value:
+        what = f"{show(value)} is not allowed here; allowed: an IP address or host name, or a list of at least one"
+        raise wrong(what)
     return [value] if isinstance(value, str) else value
 
 
@@ -124,42 +199,14 @@ def _entry_hops(value: object) -> list[object] | None:
     if value == "self":
         return None
     if value == "peer":
-        raise wrong(*not_supported("next-hop: peer", "next hops upstream (rule N9)"))
+        return []
     if not isinstance(value, str | list) or not value:
-        raise wrong(f"{show(value)} is no next hop; allowed: `self`, an address, or a list of at most one per family")
-    return _listed(value)
-
-
-def _parts(value: str, bits: tuple[int, ...]) -> tuple[int, ...] | None:
-    parts = value.split(":")
-    if len(parts) != len(bits) or not all(_NUMBER.match(part) for part in parts):
-        return None
-    numbers = tuple(int(part) for part in parts)
-    return numbers if all(number >> size == 0 for number, size in zip(numbers, bits, strict=True)) else None
-
-
-def _community(value: object) -> tuple[int, int]:
-    if isinstance(value, str):
-        if value in _WELL_KNOWN:
-            return _WELL_KNOWN[value]
-        numbers = _parts(value, (16, 16))
-        if numbers is not None:
-            return numbers[0], numbers[1]
-        hint = did_you_mean(value, _WELL_KNOWN)
-        if _parts(value, (32, 32)) is not None:
-            hint = "numbers over 65535 need a large community: large-communities"
-    else:
-        hint = 'write it in quotes: "65000:100"'
-    names = ", ".join(_WELL_KNOWN)
-    raise wrong(f'{show(value)} is no community; allowed: "0..65535:0..65535", {names}', hint)
-
-
-def _large_community(value: object) -> tuple[int, int, int]:
-    numbers = _parts(value, (32, 32, 32)) if isinstance(value, str) else None
-    if numbers is None:
-        what = f'{show(value)} is no large community; allowed: "A:B:C", each 0..4294967295'
-        raise wrong(what, "" if isinstance(value, str) else 'write it in quotes: "65000:1:100"')
-    return numbers[0], numbers[1], numbers[2]
+        what = f"{show(value)} is no next hop; allowed: self, peer, an address, or a list of at most one per family"
+        raise wrong(what)
+    if isinstance(value, str) and value.isalpha():
+        what = f"{show(value)} is no next hop; allowed: self, peer, an address, or a list of at most one per family"
+        raise wrong(what, did_you_mean(value, ("self", "peer")))
+    return [value] if isinstance(value, str) else value
 
 
 def _path(value: object) -> Path:
@@ -177,9 +224,21 @@ def _socket(value: object) -> Path:
     return path
 
 
+def _absolute(value: object) -> Path:
+    path = _path(value)
+    if not path.is_absolute():
+        raise wrong(f"{show(value)} is a relative path; allowed: an absolute path, as /run/keepalived.fifo")
+    return path
+
+
+def _quotes(value: object) -> str:
+    """A hint for what YAML does not take for text."""
+    return "" if value is None or isinstance(value, dict | list) else "write it in quotes"
+
+
 def _name(value: object) -> str:
     if not isinstance(value, str):
-        raise wrong(f"{show(value)} is no name; allowed: text without spaces", "write it in quotes")
+        raise wrong(f"{show(value)} is no name; allowed: text without spaces", _quotes(value))
     if not value or len(value) > _MAX_NAME or not value.isprintable() or " " in value:
         raise wrong(f"{show(value)} is no name; allowed: 1 to {_MAX_NAME} printable characters without spaces")
     return value
@@ -187,7 +246,7 @@ def _name(value: object) -> str:
 
 def _glob(value: object) -> str:
     if not isinstance(value, str):
-        raise wrong(f"{show(value)} is no name pattern; allowed: text, `*` and `?` as in a shell", "write it in quotes")
+        raise wrong(f"{show(value)} is no name pattern; allowed: text, `*` and `?` as in a shell", _quotes(value))
     if not value or not value.isprintable():
         raise wrong(f"{show(value)} matches no name; allowed: text, `*` and `?` as in a shell")
     return value
@@ -200,20 +259,42 @@ def _whole32(value: object) -> int:
     return value
 
 
-_Peer = Annotated[IPv4Address | IPv6Address, PlainValidator(_peer)]
-_Hop = Annotated[IPv4Address | IPv6Address, PlainValidator(_hop)]
-Peers = Annotated[list[_Peer] | None, BeforeValidator(_listed)]
+def _mark(value: object) -> tuple[int, int]:
+    """``VALUE`` or ``VALUE/MASK``, as `ip xfrm` writes marks; without a mask all bits count."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    number, slash, mask = text.partition("/") if isinstance(text, str) else ("", "", "")
+    numbers = [int(part, 0) for part in (number, mask if slash else hex(_MASK32)) if _WHOLE.match(part)]
+    if len(numbers) != 2 or max(numbers) > _MASK32:
+        raise wrong(f"{show(value)} is no mark; allowed: VALUE or VALUE/MASK, each 32 bits, as 0x10/0xff")
+    if numbers[0] & ~numbers[1]:
+        raise wrong(f"{show(value)} fits no mark: the value has bits outside the mask; allowed: a value within it")
+    return numbers[0], numbers[1]
+
+
+_Peer = Annotated[IPv4Address | IPv6Address | str, PlainValidator(_peer)]
+_Hop = Annotated[IPv4Address | IPv6Address, PlainValidator(unicast)]
+_Hops = Annotated[list[_Hop], AfterValidator(_one_per_family)]
+
+
+Peers = Annotated[list[_Peer] | None, BeforeValidator(_listed_peers), SchemaOf(one_or_more(_TEXT))]
 """None only where the key is absent."""
-LocalNextHop = Annotated[list[_Hop], AfterValidator(_one_per_family), BeforeValidator(_listed)]
-EntryNextHop = Annotated[Annotated[list[_Hop], AfterValidator(_one_per_family)] | None, BeforeValidator(_entry_hops)]
-"""None is ``self``."""
-Community = Annotated[tuple[int, int], PlainValidator(_community)]
-LargeCommunity = Annotated[tuple[int, int, int], PlainValidator(_large_community)]
-OptionalPath = Annotated[Path | None, PlainValidator(_path)]
-SocketPath = Annotated[Path, PlainValidator(_socket)]
-OptionalSocketPath = Annotated[Path | None, PlainValidator(_socket)]
-Name = Annotated[str, PlainValidator(_name)]
-Glob = Annotated[str, PlainValidator(_glob)]
-Tag = Annotated[int, PlainValidator(_whole32)]
-OptionalWhole32 = Annotated[int | None, PlainValidator(_whole32)]
-"""None only where the key is absent, as for ``OptionalPath``."""
+LocalNextHop = Annotated[_Hops, BeforeValidator(_listed), SchemaOf(one_or_more(ADDRESS))]
+VirtualAddresses = Annotated[_Hops, BeforeValidator(_listed), SchemaOf(one_or_more(ADDRESS))]
+EntryNextHop = Annotated[
+    _Hops | None, BeforeValidator(_entry_hops), SchemaOf({"enum": ["self", "peer"]}, one_or_more(ADDRESS))
+]
+"""None is ``self``, and no address at all is ``peer``."""
+OptionalAddress = Annotated[IPv4Address | IPv6Address | None, PlainValidator(unicast), WithJsonSchema(ADDRESS)]
+OptionalPath = Annotated[Path | None, PlainValidator(_path), WithJsonSchema(_TEXT)]
+SocketPath = Annotated[Path, PlainValidator(_socket), WithJsonSchema({"type": "string", "pattern": "^/"})]
+AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+OptionalSocketPath = Annotated[
+    Path | None, PlainValidator(_socket), WithJsonSchema({"type": "string", "pattern": "^/"})
+]
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_NAME)]
+OptionalName = Annotated[str | None, PlainValidator(_name), WithJsonSchema(_NAME)]
+Glob = Annotated[str, PlainValidator(_glob), WithJsonSchema(_TEXT)]
+Tag = Annotated[int, PlainValidator(_whole32), WithJsonSchema(_WHOLE32)]
+OptionalWhole32 = Annotated[int | None, PlainValidator(_whole32), WithJsonSchema(_WHOLE32)]
+"""None only where the key is absent, as for the other optional ones."""
+OptionalMark = Annotated[tuple[int, int] | None, PlainValidator(_mark), WithJsonSchema({"type": ["integer", "string"]})]

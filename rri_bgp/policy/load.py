@@ -11,22 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rri_bgp.errors import PolicyError, PolicyErrors
-from rri_bgp.model import Address, Attributes
-from rri_bgp.model import Path as BgpPath
-from rri_bgp.policy.checks import conflicts, ranked, warnings_of
-from rri_bgp.policy.config import (
-    Config,
-    ControlSettings,
-    ExabgpSettings,
-    OnExit,
-    ReplaySettings,
-    SourceSettings,
-    ViciSettings,
-)
+from rri_bgp.policy.build import config_of, policy_of
+from rri_bgp.policy.checks import conflicts, late_conflicts
+from rri_bgp.policy.config import Config
+from rri_bgp.policy.notes import warnings_of
 from rri_bgp.policy.report import errors_from, schema_problems
-from rri_bgp.policy.schema import EntryModel, ExabgpModel, PolicyModel, ReplayModel, SourceModel, TagModel
+from rri_bgp.policy.schema import PolicyModel
 from rri_bgp.policy.yaml_text import MAX_SIZE, Document, Place, Problem, Unreadable, read, split_lines
-from rri_bgp.rri.entries import EntryKind, MapEntry, Policy, tag_attributes
 
 __all__ = ["load", "parse"]
 
@@ -74,7 +65,8 @@ def parse(text: str, file: Path) -> Config:
     model, problems = _check(document)
     if model is None or problems:
         raise PolicyErrors(errors_from(problems, file, lines))
-    return _config(model, document, file)
+    policy = policy_of(model, document, file)
+    return config_of(model, policy, file, warnings_of(file, document.root, model, policy))
 
 
 def _check(document: Document) -> tuple[PolicyModel | None, list[Problem]]:
@@ -87,66 +79,8 @@ def _check(document: Document) -> tuple[PolicyModel | None, list[Problem]]:
         model = PolicyModel.model_validate(root.value)
     except ValidationError as error:
         found += schema_problems(error, root)
+    if model is not None and not found:
+        found += late_conflicts(model, root)
     # Where the text itself was at fault, what the schema makes of it is no news.
     known = {problem.place for problem in problems}
     return model, problems + [problem for problem in found if problem.place not in known]
-
-
-def _config(model: PolicyModel, document: Document, file: Path) -> Config:
-    table = {tag: _attributes(more) for tag, more in model.tags.items()}
-    maps = document.root.children["crypto-maps"].children
-    entries = []
-    for name, index in ranked(model):
-        line = maps[name].children["entries"].children[index].place.line + 1
-        entries.append(_entry(name, model.crypto_maps[name].entries[index], f"{file}:{line}", model, table))
-    policy = Policy(tuple(entries))
-    return Config(
-        file=file,
-        asn=model.local.asn,
-        policy=policy,
-        sources=tuple(_source(source, file) for source in model.sources),
-        exabgp=_exabgp(model.sinks.exabgp),
-        control=ControlSettings(model.control.socket),
-        warnings=warnings_of(file, document.root, model, policy),
-    )
-
-
-def _entry(name: str, entry: EntryModel, where: str, model: PolicyModel, table: dict[int, Attributes]) -> MapEntry:
-    tag = entry.reverse_route.tag if entry.reverse_route is not None else None
-    hops = model.local.next_hop if entry.next_hop is None else entry.next_hop
-    return MapEntry(
-        map_name=name,
-        seq=entry.seq,
-        kind=EntryKind(entry.type),
-        where=where,
-        peers=frozenset(entry.set_peer or ()),
-        connection=entry.match.connection,
-        child=entry.match.child,
-        reverse_route=entry.reverse_route is not None,
-        tag=tag,
-        paths=_paths(hops, tag_attributes(model.local.asn, tag, table)) if entry.reverse_route is not None else {},
-    )
-
-
-def _paths(hops: list[Address], attributes: Attributes) -> dict[int, BgpPath]:
-    return {hop.version: BgpPath(hop, attributes) for hop in hops}
-
-
-def _attributes(more: TagModel) -> Attributes:
-    return Attributes(
-        communities=tuple(more.communities),
-        large_communities=tuple(more.large_communities),
-        med=more.med,
-        local_preference=more.local_preference,
-    )
-
-
-def _exabgp(model: ExabgpModel) -> ExabgpSettings:
-    return ExabgpSettings(model.ack_timeout, OnExit(model.on_exit), model.listen)
-
-
-def _source(source: SourceModel, file: Path) -> SourceSettings:
-    chosen = source.chosen
-    if isinstance(chosen, ReplayModel):
-        return ReplaySettings(file=None if chosen.file is None else file.parent / chosen.file, speed=chosen.speed)
-    return ViciSettings(chosen.name, chosen.socket, chosen.resync)

@@ -25,7 +25,8 @@ _NUMBER_TYPES = frozenset({"int_type", "float_type", "literal_error"})
 
 def errors_from(problems: Sequence[Problem], file: Path, lines: Sequence[str]) -> list[PolicyError]:
     """The errors for these problems, in file order, each place and text once."""
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: problem.place)
+    placed = [problem if problem.offset is None else _at_the_word(problem, lines) for problem in problems]
+    ordered = sorted(dict.fromkeys(placed), key=lambda problem: problem.place)
     return [_error(problem, file, lines) for problem in ordered]
 
 
@@ -37,6 +38,18 @@ def position(file: Path, place: Place) -> str:
 def schema_problems(error: ValidationError, root: Node) -> list[Problem]:
     """What pydantic found, in our words and at the place in the text."""
     return [_problem(item, root) for item in error.errors(include_url=False)]
+
+
+def _at_the_word(problem: Problem, lines: Sequence[str]) -> Problem:
+    """A text's words stand in the file as they are, after its quote; not where it has escapes or is folded."""
+    line, column = problem.place
+    rest = lines[line][column:] if line < len(lines) else ""
+    offset = (problem.offset or 0) + rest.startswith(('"', "'"))
+    is_as_it_stands = offset <= len(rest) and "\\" not in rest[:offset] and "''" not in rest[:offset]
+    # A block's text (| or >) is on the lines below.
+    if not is_as_it_stands or rest.startswith(("|", ">")):
+        return problem._replace(offset=None)
+    return problem._replace(place=Place(line, column + offset), offset=None)
 
 
 def _error(problem: Problem, file: Path, lines: Sequence[str]) -> PolicyError:
@@ -70,7 +83,7 @@ def _problem(item: ErrorDetails, root: Node) -> Problem:
         return Problem(place, node.path, item["ctx"]["what"], item["ctx"]["hint"])
     node = _find(root, loc)[0]
     if kind == "policy":
-        return Problem(node.place, node.path, item["ctx"]["what"], item["ctx"]["hint"])
+        return Problem(node.place, node.path, item["ctx"]["what"], item["ctx"]["hint"], item["ctx"]["offset"])
     value, allowed = node.value, describe(loc)[1]
     hint = ""
     if kind in _NUMBER_TYPES and isinstance(value, str):

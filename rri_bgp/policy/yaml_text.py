@@ -51,12 +51,13 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, and where."""
+    """One thing that is wrong, and where; ``offset``: in the text at that place, where a part of it is wrong."""
 
     place: Place
     path: str
     what: str
     hint: str = ""
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rri_bgp.errors import PolicyErrors
-from rri_bgp.model import Attributes
-from rri_bgp.model import Path as BgpPath
+from rri_bgp.model import Address, Attributes
 from rri_bgp.policy import Config, ControlSettings, ExabgpSettings, ReplaySettings, ViciSettings, load
 from rri_bgp.policy.load import parse
-from rri_bgp.rri import EntryKind, MapEntry, Policy
-from tests.values import HUB4, HUB6
+from rri_bgp.rri.entries import EntryKind, MapEntry, Match, Policy, ReverseRoute
+
+HUB4, HUB6 = ip_address("198.51.100.1"), ip_address("2001:db8:100::1")
+BOTH = {4: HUB4, 6: HUB6}
 
 ROOT = Path(__file__).parents[3]
 FILE = Path("/etc/rri-bgp/policy.yaml")
@@ -33,19 +36,20 @@ crypto-maps:
 """
 
 
-def both(attributes: Attributes) -> dict[int, BgpPath]:
-    return {4: BgpPath(HUB4, attributes), 6: BgpPath(HUB6, attributes)}
-
-
 def only(entries: str, tags: str = "", head: str = HEAD) -> MapEntry:
     """The one entry of a policy."""
     (found,) = parse(f"{head}crypto-maps:\n  m:\n    entries:\n{entries}{tags}", FILE).policy.entries
     return found
 
 
+def taking_all(**more: Any) -> MapEntry:
+    """The entry of ``HEAD + MAP``, with other fields."""
+    return replace(MapEntry("m", 10, EntryKind.DYNAMIC, f"{FILE}:8", next_hops=BOTH), **more)
+
+
 def test_the_example_is_this_configuration() -> None:
     file = ROOT / "examples" / "hub.yaml"
-    standard = Attributes(((65000, 100),), ((65000, 1, 100),), local_preference=200)
+    tagged = Attributes(((65000, 100),), ((65000, 1, 100),), local_preference=200)
     assert load(file) == Config(
         file=file,
         asn=65000,
@@ -55,28 +59,31 @@ def test_the_example_is_this_configuration() -> None:
                     "internet",
                     10,
                     EntryKind.STATIC,
-                    f"{file}:27",
-                    peers=frozenset({ip_address("203.0.113.2")}),
-                    tag=100,
-                    paths=both(standard),
+                    f"{file}:28",
+                    peers=(ip_address("203.0.113.2"),),
+                    reverse_route=ReverseRoute(tag=100),
+                    next_hops=BOTH,
+                    attributes=tagged,
                 ),
                 MapEntry(
                     "internet",
                     20,
                     EntryKind.DYNAMIC,
-                    f"{file}:32",
-                    connection="branch*",
-                    tag=200,
-                    paths=both(Attributes(((65000, 200),), ((65000, 1, 200),))),
+                    f"{file}:33",
+                    match=Match(connection="branch*"),
+                    reverse_route=ReverseRoute(tag=200),
+                    next_hops=BOTH,
+                    attributes=Attributes(((65000, 200),), ((65000, 1, 200),)),
                 ),
                 MapEntry(
                     "internet",
                     65000,
                     EntryKind.DYNAMIC,
-                    f"{file}:37",
-                    connection="rw-*",
-                    tag=70000,
-                    paths=both(Attributes((), ((65000, 1, 70000),))),
+                    f"{file}:38",
+                    match=Match(connection="rw-*"),
+                    reverse_route=ReverseRoute(tag=70000),
+                    next_hops=BOTH,
+                    attributes=Attributes((), ((65000, 1, 70000),)),
                 ),
             )
         ),
@@ -84,7 +91,7 @@ def test_the_example_is_this_configuration() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["examples/hub.yaml", "lab/basic/hub/rri-bgp.yaml"])
+@pytest.mark.parametrize("name", ["examples/hub.yaml", "examples/full.yaml", "lab/basic/hub/rri-bgp.yaml"])
 def test_what_we_ship_loads_without_warnings(name: str) -> None:
     assert load(ROOT / name).warnings == ()
 
@@ -93,7 +100,7 @@ def test_the_least_that_a_policy_says() -> None:
     assert parse(HEAD + MAP, FILE) == Config(
         file=FILE,
         asn=65000,
-        policy=Policy((MapEntry("m", 10, EntryKind.DYNAMIC, f"{FILE}:8", paths=both(Attributes())),)),
+        policy=Policy((taking_all(),)),
         sources=(ViciSettings("vici", Path("/run/charon.vici"), 30.0),),
         exabgp=ExabgpSettings(10.0),
         control=ControlSettings(Path("/run/rri-bgp/control.sock")),
@@ -163,7 +170,7 @@ def test_rank_is_the_order_of_maps_and_then_of_sequence_numbers() -> None:
 @pytest.mark.parametrize("text", ["", ", reverse-route: false"])
 def test_an_entry_without_reverse_route_takes_and_injects_nothing(text: str) -> None:
     entry = only(f"      - {{seq: 10, type: dynamic{text}}}\n")
-    assert (entry.reverse_route, entry.tag, entry.paths) == (False, None, {})
+    assert (entry.reverse_route, entry.tag, entry.attributes) == (None, None, Attributes())
 
 
 @pytest.mark.parametrize(
@@ -174,21 +181,26 @@ def test_no_tag_is_not_tag_zero(text: str, tag: int | None) -> None:
     assert entry.reverse_route
     assert entry.tag == tag
     large = () if tag is None else ((65000, 1, tag),)
-    assert entry.paths[4].attributes.large_communities == large
+    assert entry.attributes.large_communities == large
 
 
 @pytest.mark.parametrize(
     ("text", "peers"),
     [
-        ("203.0.113.2", {"203.0.113.2"}),
-        ("[203.0.113.2, 203.0.113.3]", {"203.0.113.2", "203.0.113.3"}),
-        ('["2001:db8::1"]', {"2001:db8::1"}),
-        ("2001:db8::2", {"2001:db8::2"}),
+        ("203.0.113.2", ["203.0.113.2"]),
+        ("[203.0.113.3, 203.0.113.2, 203.0.113.3]", ["203.0.113.3", "203.0.113.2"]),
+        ('["2001:db8::1"]', ["2001:db8::1"]),
+        ("2001:db8::2", ["2001:db8::2"]),
+        ("hub.example.org", ["hub.example.org"]),
+        ("[203.0.113.2, hub, 3com.example]", ["203.0.113.2", "hub", "3com.example"]),
     ],
 )
-def test_set_peer_is_an_address_or_a_list(text: str, peers: set[str]) -> None:
+def test_set_peer_is_an_address_or_a_list(text: str, peers: list[str]) -> None:
     entry = only(f"      - seq: 10\n        type: static\n        set-peer: {text}\n")
-    assert entry.peers == {ip_address(peer) for peer in peers}
+    assert [str(peer) for peer in entry.peers] == peers
+    assert [isinstance(peer, str) for peer in entry.peers] == [
+        any(map(str.isalpha, peer)) and ":" not in peer for peer in peers
+    ]
     assert entry.kind is EntryKind.STATIC
 
 
@@ -197,12 +209,13 @@ def test_set_peer_is_an_address_or_a_list(text: str, peers: set[str]) -> None:
     [
         ("self", {4: HUB4, 6: HUB6}),
         ("192.0.2.9", {4: ip_address("192.0.2.9")}),
+        ("peer", None),
         ('["2001:db8:9::1", 192.0.2.9]', {4: ip_address("192.0.2.9"), 6: ip_address("2001:db8:9::1")}),
     ],
 )
-def test_an_entry_may_have_next_hops_of_its_own(text: str, hops: dict[int, object]) -> None:
+def test_an_entry_may_have_next_hops_of_its_own(text: str, hops: dict[int, Address] | None) -> None:
     entry = only(f"      - {{seq: 10, type: dynamic, reverse-route: {{tag: 5}}, next-hop: {text}}}\n")
-    assert {version: path.next_hop for version, path in entry.paths.items()} == hops
+    assert (entry.next_hops, entry.next_hop_self) == (hops, text == "self")
 
 
 def test_a_tag_brings_its_attributes_and_each_community_once() -> None:
@@ -217,7 +230,7 @@ tags:
     med: 0
 """,
     )
-    assert entry.paths[6].attributes == Attributes(
+    assert entry.attributes == Attributes(
         communities=((65000, 100), (65000, 10), (65535, 65281), (65535, 65282), (65535, 65283)),
         large_communities=((65000, 1, 100), (4294967295, 0, 7)),
         med=0,
@@ -227,7 +240,7 @@ tags:
 
 def test_globs_and_names_are_text_even_where_yaml_1_1_sees_something_else() -> None:
     entry = only("      - {seq: 10, type: dynamic, match: {connection: no, child: 22:30}}\n")
-    assert (entry.connection, entry.child) == ("no", "22:30")
+    assert (entry.match.connection, entry.match.child) == ("no", "22:30")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble(tmp_path: Path) -> None:
@@ -250,7 +263,7 @@ def test_a_missing_family_is_one_warning_for_all_entries() -> None:
     assert config.warnings == (
         f"{FILE}:2:30: IPv6 selectors of m 10 and 1 more make no route: local.next-hop has no IPv6 address",
     )
-    assert set(config.policy.entries[0].paths) == {4}
+    assert set(config.policy.entries[0].next_hops or ()) == {4}
 
 
 def test_an_entry_behind_one_that_takes_all_is_a_warning() -> None:

@@ -1,0 +1,163 @@
+"""The shape of what surrounds the rules in a policy file: this gateway, where SAs come from, where routes go.
+
+Rules of this file: those of ``schema``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
+from rri_bgp.policy.fields import (
+    LocalNextHop,
+    Name,
+    OptionalPath,
+    OptionalSocketPath,
+    SchemaOf,
+    SocketPath,
+    wrong,
+)
+from rri_bgp.policy.schema_base import MAX_AS, Model, key, or_defaults
+
+__all__ = ["ControlModel", "ExabgpModel", "LocalModel", "ReplayModel", "SinksModel", "SourceModel", "ViciModel"]
+
+_AS_TRANS = 23456
+_NOTHING = {"type": "null"}
+
+
+def _as_number(value: object) -> object:
+    if isinstance(value, int) and value == _AS_TRANS:
+        raise wrong(f"{_AS_TRANS} is AS_TRANS (RFC 6793), no AS of its own; allowed: your AS number, 1..{MAX_AS}")
+    return value
+
+
+class LocalModel(Model):
+    """This gateway."""
+
+    asn: Annotated[int, BeforeValidator(_as_number)] = key(
+        "the AS number that tags are written under",
+        f"an AS number, 1..{MAX_AS}",
+        rules="N8",
+        alias="as",
+        ge=1,
+        le=MAX_AS,
+    )
+    next_hop: LocalNextHop = key(
+        "what `next-hop: self` means upstream: the address of this gateway that upstream routers send to",
+        "an IP address, or a list of at most one per family",
+        rules="N9",
+    )
+
+
+class ViciModel(Model):
+    """strongSwan's VICI socket."""
+
+    name: Name = key("the source's name in output; needed for a second one", "a name", default="vici", shown="`vici`")
+    socket: SocketPath = key("where charon listens", "an absolute path", default=VICI_SOCKET, shown=f"`{VICI_SOCKET}`")
+    resync: float = key(
+        "time between full snapshots: a lost event costs no more than this",
+        "seconds, 1..3600",
+        default=30.0,
+        shown="`30`",
+        rules="E8",
+        ge=1,
+        le=3600,
+        allow_inf_nan=False,
+    )
+
+
+class ReplayModel(Model):
+    """A recorded SA history. Its source is always named `replay`, so there is at most one."""
+
+    file: OptionalPath = key(
+        "the recording, relative to the policy file", "a path", default=None, shown="the history that is shipped"
+    )
+    speed: float = key(
+        "`2` plays twice as fast",
+        "a number over 0, at most 1000",
+        default=1.0,
+        shown="`1`",
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+    )
+
+
+class SourceModel(Model):
+    """One source of SAs, named by its only key; `vici` alone, without a colon, takes all defaults. Names are unique."""
+
+    NOT_YET: ClassVar = {"xfrm": "reading SAs from the kernel"}
+    vici: Annotated[ViciModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "strongSwan, over its VICI socket", "vici settings", default=None
+    )
+    replay: Annotated[ReplayModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "a recorded history", "replay settings", default=None
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, dict):
+            if not value:
+                raise wrong("an empty source; allowed: vici or replay")
+            if len([name for name in value if name in cls.allowed()]) > 1:
+                raise wrong("two sources in one list item; allowed: one per item", "start the second one with `-`")
+        return value
+
+    @property
+    def chosen(self) -> ViciModel | ReplayModel:
+        """The source that the item names."""
+        source = self.vici or self.replay
+        assert source is not None, "a source has one key"  # noqa: S101  # _one_key and extra=forbid see to it
+        return source
+
+
+class ExabgpModel(Model):
+    """ExaBGP over its process API."""
+
+    ack_timeout: float = key(
+        "how long ExaBGP may take to answer a command",
+        "seconds, 1..300",
+        default=10.0,
+        shown="`10`",
+        ge=1,
+        le=300,
+        allow_inf_nan=False,
+    )
+    on_exit: Literal["keep", "withdraw"] = key(
+        "what happens to the routes when the controller is told to end (SIGTERM); after a crash they always stay",
+        "keep or withdraw",
+        default="keep",
+        shown="`keep`",
+        rules="G7",
+    )
+    listen: OptionalSocketPath = key(
+        "where `rri-bgp attach` finds the controller",
+        "an absolute path",
+        default=None,
+        shown="none: ExaBGP runs the controller itself",
+    )
+
+
+class SinksModel(Model):
+    """Where routes go."""
+
+    NOT_YET: ClassVar = {"kernel": "routes in the kernel (rules N5, N7, G3, G6)"}
+    exabgp: Annotated[ExabgpModel, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "ExaBGP, over its process API", "a mapping with the keys ack-timeout, on-exit, listen, or nothing"
+    )
+
+
+class ControlModel(Model):
+    """The local control socket."""
+
+    socket: SocketPath = key(
+        "where the controller listens for local commands",
+        "an absolute path",
+        default=CONTROL_SOCKET,
+        shown=f"`{CONTROL_SOCKET}`",
+    )
