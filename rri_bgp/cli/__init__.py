@@ -22,7 +22,7 @@ class _Verbs(click.Group):
     """Verb ``x`` is the command ``x`` in the module ``rri_bgp.cli.x``: only the one that is called is imported."""
 
     _names = (
-        "run", "attach", "check", "reload", "confirm", "show", "explain", "watch", "events", "inspect",
+        "run", "attach", "check", "help", "reload", "confirm", "show", "explain", "watch", "events", "inspect",
         "record", "demo", "completion",
     )  # fmt: skip
 

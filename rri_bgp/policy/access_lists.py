@@ -215,7 +215,7 @@ def _side(words: _Words, protocol: int, versions: tuple[int, ...]) -> Side:
 def _prefixes(
     words: _Words, first: Word, versions: tuple[int, ...] = (), *, is_member: bool = False
 ) -> tuple[Prefix, ...]:
-    """``versions`` are those that ``any`` stands for. A member of an object group is never ``any``, but may be a host."""
+    """``versions`` are those that ``any`` stands for. A member of a group is never ``any``, but may be a host."""
     if first.text in _DEFAULTS and versions:
         found = tuple(Prefix(version, 0, 0) for version in _DEFAULTS[first.text] if version in versions)
         if not found:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import Field
 
-from rri_bgp.policy.fields import Name, Tag
+from rri_bgp.policy.fields import Name, SchemaOf, Tag
 from rri_bgp.policy.fields_bgp import Neighbor
 from rri_bgp.policy.fields_lists import ListLine, Network
 from rri_bgp.policy.schema_base import Model, allowed_of, key
@@ -55,7 +55,7 @@ class PolicyModel(Model):
 
     version: int = key("the version of this format", "1", ge=1, le=1)
     local: LocalModel = key("this gateway", "a mapping with the keys as, next-hop", rules="N8, N9")
-    sources: list[SourceModel] = key(
+    sources: list[Annotated[SourceModel, SchemaOf({"enum": ["vici", "replay"]}, own=True)]] = key(
         "where SAs are read", "a list of at least one source: vici, replay", rules="E8", min_length=1
     )
     sinks: SinksModel = key("where routes go", "a mapping with the key exabgp")
@@ -92,7 +92,11 @@ class PolicyModel(Model):
         min_length=1,
     )
     tags: dict[Tag, TagModel] = key(
-        "what a tag adds upstream", "a mapping of tags to what they add upstream", default={}, rules="N8"
+        "what a tag adds upstream",
+        "a mapping of tags to what they add upstream",
+        default={},
+        rules="N8",
+        schema={"propertyNames": {"pattern": "^(0|[1-9][0-9]{0,9})$"}},
     )
     redundancy: dict[Name, GroupModel] = key(
         "redundancy groups", "a mapping of names to redundancy groups", default={}, rules="G2"

@@ -53,10 +53,14 @@ def key(
     rules: str = "",
     shown: str = "",
     alias: str | None = None,
+    schema: dict[str, Any] | None = None,
     **limits: Any,  # noqa: ANN401  # pydantic's
 ) -> Any:  # noqa: ANN401  # a field's type is that of its annotation, as with pydantic's own Field
-    """A key of a mapping, required where it has no default; ``shown`` is the default in words."""
-    extra: dict[str, Any] = {"x-allowed": allowed}
+    """A key of a mapping, required where it has no default; ``shown`` is the default in words.
+
+    ``schema`` is what JSON Schema says of it beside what pydantic sees.
+    """
+    extra: dict[str, Any] = {"x-allowed": allowed, **(schema or {})}
     if rules:
         extra["x-rules"] = rules
     if shown:

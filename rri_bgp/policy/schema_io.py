@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, model_validator
 
 from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
 from rri_bgp.policy.fields import (
@@ -88,6 +88,7 @@ class ReplayModel(Model):
 class SourceModel(Model):
     """One source of SAs, named by its only key; `vici` alone, without a colon, takes all defaults. Names are unique."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     NOT_YET: ClassVar = {"xfrm": "reading SAs from the kernel"}
     vici: Annotated[ViciModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
         "strongSwan, over its VICI socket", "vici settings", default=None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict
 
 from rri_bgp.policy.fields import (
     ADDRESS,
@@ -190,6 +190,13 @@ class DegradeModel(Model):
 class EntryModel(Model):
     """One numbered entry of a crypto map. The first one that fits takes the SA, and no entry after it sees it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "static"}}},
+            "then": {"required": ["set-peer"]},
+            "else": {"not": {"required": ["set-peer"]}},
+        }
+    )
     seq: int = key("the order within the map", "a whole number, 1..65535", ge=1, le=65535)
     type: Literal["static", "dynamic"] = key(
         "a static entry names its peers, a dynamic one takes whoever negotiates", "static or dynamic", rules="E1, E2"

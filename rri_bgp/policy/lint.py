@@ -1,0 +1,141 @@
+"""What is right and yet cannot be meant: the warnings of `rri-bgp check`, beside those that come with every reading.
+
+Rules of this file: pure functions over a checked configuration, and over what is known of the machine; a warning is a
+complete line that begins with the place in the file, and names the rule where there is one. A thousand entries take
+less than a second.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from rri_bgp.model import Address, Attributes, LineKey, Refusal
+from rri_bgp.policy.config import Config
+from rri_bgp.policy.lint_entries import MAX_COMPARISONS, Comparison
+from rri_bgp.policy.lint_lists import dead_lines
+from rri_bgp.reasons import Reason
+from rri_bgp.rri.entries import MapEntry, tag_attributes
+from rri_bgp.rri.rib import Rib
+from rri_bgp.rri.surroundings import Surroundings
+
+__all__ = ["lint", "warnings_here"]
+
+_NOT_THE_POLICYS = frozenset({Reason.STANDBY, Reason.UNRESOLVED_PEER})
+"""What keeps a static route away for a time, and is no mistake in the file."""
+
+
+def lint(config: Config) -> tuple[str, ...]:
+    """What can be said from the file alone, in file order."""
+    return _in_file_order(
+        [
+            *_entries(config),
+            *_lists(config),
+            *_tags(config),
+            *_refused(config, Surroundings(held=frozenset(config.policy.groups))),
+        ]
+    )
+
+
+def warnings_here(config: Config, surroundings: Surroundings) -> tuple[str, ...]:
+    """What can be said knowing the machine too: next hops and static routes, in file order."""
+    here = Surroundings(
+        addresses=surroundings.addresses,
+        networks=surroundings.networks,
+        neighbors=surroundings.neighbors,
+        held=frozenset(config.policy.groups),
+        names=surroundings.names,
+    )
+    known = {text for _, text in _refused(config, Surroundings(held=here.held))}
+    refused = [one for one in _refused(config, here) if one[1] not in known]
+    return _in_file_order([*_next_hops(config, surroundings.addresses), *refused])
+
+
+_Found = tuple[str, str]
+"""``file:line``, and the text."""
+
+
+def _in_file_order(found: Iterable[_Found]) -> tuple[str, ...]:
+    def line(one: _Found) -> tuple[int, str]:
+        number = one[0].rpartition(":")[2]
+        return (int(number) if number.isdecimal() else 0, one[1])
+
+    return tuple(f"{where}: {text}" for where, text in sorted(dict.fromkeys(found), key=line))
+
+
+def _entries(config: Config) -> Iterator[_Found]:
+    comparison = Comparison(config.policy)
+    for entry, text in comparison.findings():
+        yield entry.where, text
+    if comparison.left < 0:
+        what = f"only the first {MAX_COMPARISONS} pairs of entries were compared with each other"
+        yield str(config.file), f"{what}: so many of them may take the same SAs"
+
+
+def _lists(config: Config) -> Iterator[_Found]:
+    used = [entry.access_list for entry in config.policy.entries if entry.access_list is not None]
+    for name, acl in {acl.name: acl for acl in used}.items():
+        for line, by in dead_lines(acl):
+            why = "the lines before it take all of it" if by is None else f"`{by.text}` ({by.where}) takes all of it"
+            yield line.where, f"`{line.text}` of the access list {name} never matches: {why} (rule E9)"
+
+
+def _tags(config: Config) -> Iterator[_Found]:
+    """A tag whose table gives it the community that is another tag's own."""
+    by_tag: dict[int, MapEntry] = {}
+    for entry in config.policy.entries:
+        if entry.tag is not None:
+            by_tag.setdefault(entry.tag, entry)
+    own = {tag: tag_attributes(config.asn, tag, {}) for tag in by_tag}
+    owners: Mapping[object, list[int]] = _by_community(own)
+    for tag, entry in by_tag.items():
+        for community in _communities(entry.attributes):
+            for other in owners.get(community, ()):
+                if other != tag:
+                    text = ":".join(map(str, community))
+                    what = f"tag {tag} and tag {other} both give the community {text}"
+                    yield entry.where, f"{what}: upstream cannot tell {entry.name} from {by_tag[other].name} (rule N8)"
+
+
+def _by_community(own: Mapping[int, Attributes]) -> dict[object, list[int]]:
+    owners: dict[object, list[int]] = defaultdict(list)
+    for tag, attributes in own.items():
+        for community in _communities(attributes):
+            owners[community].append(tag)
+    return owners
+
+
+def _communities(attributes: Attributes) -> tuple[tuple[int, ...], ...]:
+    return (*attributes.communities, *attributes.large_communities)
+
+
+def _refused(config: Config, surroundings: Surroundings) -> Iterator[_Found]:
+    """Static routes that the entry's own settings refuse, one warning for each entry and reason."""
+    entries = {entry.name: entry for entry in config.policy.entries}
+    if not any(entry.reverse_route is not None and entry.reverse_route.static for entry in entries.values()):
+        return
+    found: dict[tuple[str, Reason], list[Refusal]] = defaultdict(list)
+    for refusal in Rib(config.policy, surroundings).refusals():
+        if isinstance(refusal.owner, LineKey) and refusal.why not in _NOT_THE_POLICYS:
+            found[refusal.owner.entry, refusal.why].append(refusal)
+    for (name, reason), refusals in found.items():
+        more = f", and {len(refusals) - 1} more of its static routes are refused" if len(refusals) > 1 else ""
+        entry = entries[name]
+        yield entry.where, f"{name} refuses its own static route: {refusals[0].reason}{more} (rule {reason.rule})"
+
+
+def _next_hops(config: Config, addresses: frozenset[Address]) -> Iterator[_Found]:
+    """Next hops that are no address of this machine, nor of the entry's group; nothing where no address is known."""
+    if not addresses:
+        return
+    missing: dict[Address, list[MapEntry]] = defaultdict(list)
+    for entry in config.policy.entries:
+        group = config.policy.groups.get(entry.redundancy)
+        fine = addresses if group is None else addresses | set(group.addresses)
+        for hop in (entry.next_hops or {}).values() if entry.reverse_route is not None else ():
+            if hop not in fine:
+                missing[hop].append(entry)
+    for hop, users in missing.items():
+        more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+        what = f"the next hop {hop} of {users[0].name}{more} is no address of this machine or of its group"
+        yield users[0].where, f"{what}: what upstream sends there does not come here (rule N9)"
