@@ -40,9 +40,9 @@ def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps({"schema": SCHEMA, **document}, indent=2))
 
 
-def say(line: str) -> None:
+def say(line: str, *, is_error: bool = False) -> None:
     """A line for people, without what a terminal would act on: some of it may be a peer's words."""
-    click.echo(plain(line))
+    click.echo(plain(line), err=is_error)
 
 
 def warn(warnings: Iterable[str]) -> None:

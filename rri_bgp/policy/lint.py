@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 from rri_bgp.model import Address, Attributes, LineKey, Refusal
 from rri_bgp.policy.config import Config
@@ -19,36 +21,34 @@ from rri_bgp.rri.entries import MapEntry, tag_attributes
 from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.surroundings import Surroundings
 
-__all__ = ["lint", "warnings_here"]
+__all__ = ["lint", "lint_here", "warnings_here"]
 
-_NOT_THE_POLICYS = frozenset({Reason.STANDBY, Reason.UNRESOLVED_PEER})
-"""What keeps a static route away for a time, and is no mistake in the file."""
+_OF_THE_MACHINE = frozenset({Reason.LOCAL, Reason.NEIGHBOR})
+_SOMEWHERE = IPv4Address("0.0.0.0")  # noqa: S104  # nothing is bound to it
+"""What a peer's name resolves to here: no route holds it that is not refused for itself."""
 
 
 def lint(config: Config) -> tuple[str, ...]:
     """What can be said from the file alone, in file order."""
-    return _in_file_order(
-        [
-            *_entries(config),
-            *_lists(config),
-            *_tags(config),
-            *_refused(config, Surroundings(held=frozenset(config.policy.groups))),
-        ]
-    )
+    return _in_file_order([*_of_the_file(config), *_refused(config, Surroundings())])
+
+
+def lint_here(config: Config, surroundings: Surroundings) -> tuple[str, ...]:
+    """``lint`` and ``warnings_here`` together, which costs less than one after the other."""
+    hops = _next_hops(config, surroundings.addresses)
+    return _in_file_order([*_of_the_file(config), *hops, *_refused(config, surroundings)])
 
 
 def warnings_here(config: Config, surroundings: Surroundings) -> tuple[str, ...]:
-    """What can be said knowing the machine too: next hops and static routes, in file order."""
-    here = Surroundings(
-        addresses=surroundings.addresses,
-        networks=surroundings.networks,
-        neighbors=surroundings.neighbors,
-        held=frozenset(config.policy.groups),
-        names=surroundings.names,
-    )
-    known = {text for _, text in _refused(config, Surroundings(held=here.held))}
-    refused = [one for one in _refused(config, here) if one[1] not in known]
-    return _in_file_order([*_next_hops(config, surroundings.addresses), *refused])
+    """What can be said knowing the machine: next hops, and static routes that run into its networks; in file order."""
+    here = [text for reason, text in _refusals(config, surroundings) if reason in _OF_THE_MACHINE]
+    return _in_file_order([*_next_hops(config, surroundings.addresses), *here])
+
+
+def _of_the_file(config: Config) -> Iterator[_Found]:
+    yield from _entries(config)
+    yield from _lists(config)
+    yield from _tags(config)
 
 
 _Found = tuple[str, str]
@@ -110,18 +110,27 @@ def _communities(attributes: Attributes) -> tuple[tuple[int, ...], ...]:
 
 
 def _refused(config: Config, surroundings: Surroundings) -> Iterator[_Found]:
-    """Static routes that the entry's own settings refuse, one warning for each entry and reason."""
+    return (found for _, found in _refusals(config, surroundings))
+
+
+def _refusals(config: Config, surroundings: Surroundings) -> Iterator[tuple[Reason, _Found]]:
+    """Static routes that the entry's own settings refuse, one warning for each entry and reason.
+
+    Every group is taken for held, and every name of a peer for one that resolves.
+    """
     entries = {entry.name: entry for entry in config.policy.entries}
     if not any(entry.reverse_route is not None and entry.reverse_route.static for entry in entries.values()):
         return
+    names = dict.fromkeys(config.names, (_SOMEWHERE,))
+    there = replace(surroundings, held=frozenset(config.policy.groups), names=names)
     found: dict[tuple[str, Reason], list[Refusal]] = defaultdict(list)
-    for refusal in Rib(config.policy, surroundings).refusals():
-        if isinstance(refusal.owner, LineKey) and refusal.why not in _NOT_THE_POLICYS:
+    for refusal in Rib(config.policy, there).refusals():
+        if isinstance(refusal.owner, LineKey) and _SOMEWHERE not in refusal.about:
             found[refusal.owner.entry, refusal.why].append(refusal)
     for (name, reason), refusals in found.items():
         more = f", and {len(refusals) - 1} more of its static routes are refused" if len(refusals) > 1 else ""
-        entry = entries[name]
-        yield entry.where, f"{name} refuses its own static route: {refusals[0].reason}{more} (rule {reason.rule})"
+        what = f"{name} refuses its own static route: {refusals[0].reason}{more} (rule {reason.rule})"
+        yield reason, (entries[name].where, what)
 
 
 def _next_hops(config: Config, addresses: frozenset[Address]) -> Iterator[_Found]:

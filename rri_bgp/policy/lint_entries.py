@@ -6,13 +6,13 @@ is how crypto maps are written, and no overlap; one that cuts off a part of a la
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from rri_bgp.model import Address
-from rri_bgp.policy.globs import includes, literal_start, meets
+from rri_bgp.policy.globs import includes, literal_end, literal_start, meets
 from rri_bgp.policy.lint_lists import Relations
 from rri_bgp.policy.notes import takes_every_sa
 from rri_bgp.rri.entries import EntryKind, MapEntry, Match, Policy
@@ -125,23 +125,35 @@ def _marks_meet(one: tuple[int, int] | None, other: tuple[int, int] | None) -> b
 
 
 class _Names:
-    """Entries by what a glob of theirs begins with: two globs meet only if one beginning begins with the other."""
+    """Entries by what a glob of theirs begins and ends with: of two that meet, one begins and ends with the other's."""
+
+    def __init__(self) -> None:
+        self._starts = _Beginnings()
+        self._ends = _Beginnings()
+
+    def add(self, glob: str, rank: int) -> None:
+        self._starts.add(literal_start(glob), rank)
+        self._ends.add(literal_end(glob)[::-1], rank)
+
+    def candidates(self, glob: str) -> list[int]:
+        found = (self._starts.candidates(literal_start(glob)), self._ends.candidates(literal_end(glob)[::-1]))
+        return min(found, key=_count)
+
+
+class _Beginnings:
+    """Entries by a text of theirs, found by another that begins with it or with which it begins."""
 
     def __init__(self) -> None:
         self._by_start: dict[str, list[int]] = defaultdict(list)
         self._starts: list[str] = []
 
-    def add(self, glob: str, rank: int) -> None:
-        start = literal_start(glob)
+    def add(self, start: str, rank: int) -> None:
         if start not in self._by_start:
-            self._starts.insert(bisect_left(self._starts, start), start)
+            insort(self._starts, start)
         self._by_start[start].append(rank)
 
-    def candidates(self, glob: str) -> list[int]:
-        start = literal_start(glob)
-        found = [
-            rank for end in range(len(start)) if start[:end] in self._by_start for rank in self._by_start[start[:end]]
-        ]
+    def candidates(self, start: str) -> list[int]:
+        found = [rank for end in range(len(start)) for rank in self._by_start.get(start[:end], ())]
         for index in range(bisect_left(self._starts, start), len(self._starts)):
             if not self._starts[index].startswith(start):
                 break
@@ -159,6 +171,7 @@ class _Index:
         self._by_list: dict[str | None, list[int]] = defaultdict(list)
         self._by_if_id: dict[int | None, list[int]] = defaultdict(list)
         self._names = {name: _Names() for name in ("connection", "child", "identity")}
+        self._by_mark: dict[tuple[int, int] | None, list[int]] = defaultdict(list)
 
     def add(self, rank: int, entry: MapEntry) -> None:
         for peer in entry.peers:
@@ -167,6 +180,7 @@ class _Index:
             self._dynamic.append(rank)
         self._by_list[None if entry.access_list is None else entry.access_list.name].append(rank)
         self._by_if_id[entry.match.if_id].append(rank)
+        self._by_mark[entry.match.mark].append(rank)
         for name, index in self._names.items():
             index.add(getattr(entry.match, name), rank)
 
@@ -178,8 +192,16 @@ class _Index:
             ways.append(_of(self._by_list, {None, *self._relations.meeting(entry.access_list.name)}))
         if entry.match.if_id is not None:
             ways.append(_of(self._by_if_id, (None, entry.match.if_id)))
-        return sorted(set(min(ways, key=len)))
+        if entry.match.mark is not None:
+            marks = [mark for mark in self._by_mark if _marks_meet(mark, entry.match.mark)]
+            ways.append(_of(self._by_mark, marks))
+        fewest = min(ways, key=_count)
+        return sorted(set(fewest))
 
 
 def _of(index: Mapping[_T, list[int]], keys: Iterable[_T]) -> list[int]:
     return [rank for key in keys for rank in index.get(key, ())]
+
+
+def _count(ranks: list[int]) -> int:
+    return len(ranks)

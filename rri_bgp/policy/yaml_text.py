@@ -22,6 +22,7 @@ __all__ = ["MAX_SIZE", "Document", "Key", "Node", "Place", "Problem", "Unreadabl
 MAX_SIZE = 4 * 1024 * 1024
 MAX_DEPTH = 20
 _MAX_DIGITS = 40
+_SHORT = 40
 _REWORD_SIZE = 256 * 1024
 """Above this size a syntax error keeps libyaml's wording: the Python parser would take seconds to say it better."""
 
@@ -34,6 +35,8 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufef
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
+_NUMBERS = frozenset("+-.0123456789")
+"""What every number begins with; most values are none."""
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 
@@ -96,7 +99,7 @@ def split_lines(text: str) -> list[str]:
     return _BREAK.split(text)
 
 
-def show(value: object, limit: int = 40) -> str:
+def show(value: object, limit: int = _SHORT) -> str:
     """A value as an error names it: short, on one line, harmless on a terminal."""
     if isinstance(value, dict | list):
         kind = "mapping" if isinstance(value, dict) else "list"
@@ -233,6 +236,8 @@ class _Builder:
             return None
         if text in _BOOL:
             return _BOOL[text]
+        if text[0] not in _NUMBERS:
+            return text
         if _LEADING_ZERO.match(text):
             what = f"{show(text)[1:-1]} has leading zeros; allowed: a decimal number without them, or quoted text"
             self._wrong(event, path, what, "some YAML readers take such a number for octal")
@@ -255,6 +260,8 @@ def _fail(event: yaml.Event, path: str, what: str) -> NoReturn:
 
 
 def _name(key: Key) -> str:
+    if isinstance(key, str) and len(key) <= _SHORT and key.isprintable():
+        return key.strip('"')
     return show(key).strip('"')
 
 
