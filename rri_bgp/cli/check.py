@@ -42,10 +42,10 @@ def check(file: Path, strict: bool, elsewhere: bool, is_json: bool) -> None:
             raise
         print_json({"file": str(file), "right": False, "errors": _errors(error), "warnings": []})
         sys.exit(2)
-    warnings = (*config.warnings, *_more_warnings(config, elsewhere))
+    warnings = sorted((*config.warnings, *_more_warnings(config, elsewhere)), key=lambda text: _line(text, file))
     entries, maps = len(config.policy.entries), len({entry.map_name for entry in config.policy.entries})
     if is_json:
-        found = {"file": str(file), "right": True, "errors": [], "warnings": list(warnings)}
+        found = {"file": str(file), "right": True, "errors": [], "warnings": warnings}
         print_json({**found, "maps": maps, "entries": entries})
     else:
         for warning in warnings:
@@ -60,6 +60,12 @@ def _more_warnings(config: Config, elsewhere: bool) -> tuple[str, ...]:
     from rri_bgp.surroundings import look_now  # noqa: PLC0415
 
     return lint(config) if elsewhere else lint_here(config, look_now(config.policy))
+
+
+def _line(warning: str, file: Path) -> int:
+    """The line that a warning is of, 0 where it is of the whole file."""
+    number = warning.removeprefix(f"{file}:").partition(":")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _errors(error: PolicyError) -> list[dict[str, str]]:

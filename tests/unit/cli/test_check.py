@@ -8,19 +8,19 @@ from tests.unit.cli.support import Call, Done, spawn
 
 
 def test_check_of_a_right_policy(file: Path, call: Call) -> None:
-    assert call("check", file) == Done(0, f"{file}: right; 1 crypto map, 1 entry\n", "")
+    assert call("check", "--elsewhere", file) == Done(0, f"{file}: right; 1 crypto map, 1 entry\n", "")
 
 
 def test_check_of_the_example_that_is_shipped(call: Call) -> None:
     example = Path(__file__).parents[3] / "examples" / "hub.yaml"
-    assert call("check", example) == Done(0, f"{example}: right; 1 crypto map, 3 entries\n", "")
+    assert call("check", "--elsewhere", example) == Done(0, f"{example}: right; 1 crypto map, 3 entries\n", "")
 
 
 def test_check_with_a_warning_is_right_and_says_it(file: Path, call: Call) -> None:
     file.write_text(file.read_text() + "tags:\n  900: {med: 5}\n")
     line = len(file.read_text().splitlines())
     warning = f"warning: {file}:{line}:3: tag 900 is used by no entry\n"
-    assert call("check", file) == Done(0, f"{file}: right; 1 crypto map, 1 entry\n", warning)
+    assert call("check", "--elsewhere", file) == Done(0, f"{file}: right; 1 crypto map, 1 entry\n", warning)
 
 
 def test_check_of_an_unknown_key(file: Path, call: Call) -> None:

@@ -14,7 +14,7 @@ from rri_bgp.cli import program
 from tests.unit.cli.support import Call, Done, spawn
 from tests.unit.control.small import DEADLINE
 
-VERBS = ("run", "check", "show", "explain", "inspect", "record", "demo", "completion")
+VERBS = ("run", "check", "help", "show", "explain", "inspect", "record", "demo", "completion")
 
 
 def test_help_names_every_verb_and_the_exit_codes() -> None:
@@ -36,7 +36,7 @@ def test_every_verb_has_help(verb: str, flag: str) -> None:
     ("verb", "codes"),
     [
         ("run", ["0", "2"]),
-        ("check", ["0", "2"]),
+        ("check", ["0", "1", "2"]),
         ("explain", ["0", "1", "2"]),
         ("inspect", ["0", "1", "2"]),
         ("demo", ["0", "1", "2"]),
