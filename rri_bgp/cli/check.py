@@ -19,7 +19,7 @@ __all__ = ["check"]
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="A warning is exit code 1.")
+@click.option("--strict", is_flag=True, help="Warnings count too.")
 @click.option("--elsewhere", is_flag=True, help="The policy is for another machine: do not compare it with this one's.")
 @as_json
 def check(file: Path, strict: bool, elsewhere: bool, is_json: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rri_bgp import surroundings
-from rri_bgp.cli.check import check
+from rri_bgp.cli import program
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.rri.entries import Policy
 from rri_bgp.rri.surroundings import Surroundings
@@ -44,7 +44,7 @@ def file(tmp_path: Path) -> Path:
 
 def run(file: Path, text: str, *options: str) -> Result:
     file.write_text(text, encoding="utf-8")
-    return CliRunner().invoke(check, [str(file), *options])
+    return CliRunner().invoke(program, ["check", str(file), *options])
 
 
 def test_a_policy_that_is_right(file: Path) -> None:
@@ -95,7 +95,7 @@ def test_mistakes_are_exit_code_2(file: Path) -> None:
 
 
 def test_a_file_that_is_not_there_for_programs(tmp_path: Path) -> None:
-    done = CliRunner().invoke(check, [str(tmp_path / "none.yaml"), "--json"])
+    done = CliRunner().invoke(program, ["check", str(tmp_path / "none.yaml"), "--json"])
     assert done.exit_code == 2
     (error,) = json.loads(done.stdout)["errors"]
     assert error["what"] == "cannot read the policy: No such file or directory"

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from rri_bgp.cli.help import help as command
+from rri_bgp.cli import program
 from rri_bgp.errors import UsageError
 from rri_bgp.policy.json_schema import schema
 from rri_bgp.policy.keys import find, keys_of
@@ -34,7 +34,7 @@ KEYS:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(program, ["help", *arguments])
 
 
 @pytest.mark.parametrize(
