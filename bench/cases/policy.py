@@ -18,10 +18,13 @@ from random import Random
 from bench import BenchError, load
 from bench.cases import Runs
 from bench.figures import Figure, Ratio, Result
+from bench.policies import branches
 from rri_bgp.model import Address, Prefix, SaPair
 from rri_bgp.policy import load as load_policy
+from rri_bgp.policy.lint import lint_here
 from rri_bgp.rri.entries import AccessList, AclLine, EntryKind, MapEntry, Match, Policy
 from rri_bgp.rri.match import Matcher
+from rri_bgp.rri.surroundings import Surroundings
 
 __all__ = ["measure"]
 
@@ -123,17 +126,25 @@ async def measure(runs: Runs) -> Result:
     sizes = [runs.sized(size) for size in SIZES]
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     loads: list[float] = []
+    wholes: list[tuple[float, float]] = []
     for number in range(runs.rounds):
         for size in sizes if number == 0 else sizes[:1]:
             for name, form in _FORMS.items():
                 found.setdefault((name, size), []).append(_search(form, size))
         found.setdefault(("walked", sizes[0]), []).append(_search(_WALKED, sizes[0], SEARCHES // 20))
         loads.append(_load(runs.folder, sizes[0]))
+        wholes.append(_branches(runs.folder, sizes[0]))
         runs.tell(f"policy {number + 1}/{runs.rounds}: {sizes[0]} entries read in {loads[-1]:.2f} s")
-    return _result(sizes, found, loads)
+    return _result(sizes, found, loads, wholes)
 
 
-def _result(sizes: list[int], found: Mapping[tuple[str, int], list[tuple[float, float]]], loads: list[float]) -> Result:
+def _result(
+    sizes: list[int],
+    found: Mapping[tuple[str, int], list[tuple[float, float]]],
+    loads: list[float],
+    wholes: list[tuple[float, float]],
+) -> Result:
+    reads, checks = zip(*wholes, strict=True)
     searches = {key: tuple(search for _, search in runs) for key, runs in found.items()}
     builds = {key: tuple(build for build, _ in runs) for key, runs in found.items()}
     least = sizes[0]
@@ -148,6 +159,8 @@ def _result(sizes: list[int], found: Mapping[tuple[str, int], list[tuple[float, 
         ratios=(
             *(Ratio(f"{name}, among {least:,}", searches[name, least], MOST_MICROSECONDS, "µs") for name in _FORMS),
             Ratio(f"policy file of {least:,} entries is read", tuple(loads), MOST_LOAD_SECONDS, "s"),
+            Ratio("the same with a list, guard and tag each", reads, MOST_LOAD_SECONDS, "s"),
+            Ratio("and looked at by `rri-bgp check`", checks, MOST_LOAD_SECONDS, "s"),
         ),
         notes=("each search is for another SA; the clock's own time, about 0.1 µs, is in the figures",),
     )
@@ -171,6 +184,17 @@ def _search(form: _Form, size: int, searches: int = SEARCHES) -> tuple[float, fl
         if rank != number:
             raise BenchError(f"policy: entry {rank} was found for an SA of entry {number}")
     return built, statistics.median(times) * 1e6
+
+
+def _branches(folder: Path, size: int) -> tuple[float, float]:
+    """Seconds to read a policy file that uses most of what there is, and to look for what cannot be meant."""
+    file = folder / "branches.yaml"
+    file.write_text(branches(size))
+    start = time.perf_counter()
+    config = load_policy(file)
+    read = time.perf_counter()
+    lint_here(config, Surroundings(addresses=frozenset({IPv4Address(_PEER4)})))
+    return read - start, time.perf_counter() - read
 
 
 def _load(folder: Path, size: int) -> float:

@@ -299,7 +299,7 @@ def test_a_thousand_entries_load_in_less_than_a_second() -> None:
         f"      - {{seq: {n}, type: static, set-peer: [10.0.{n // 250}.{n % 250}], reverse-route: {{tag: {n}}}}}\n"
         for n in range(1, 1001)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     config = parse(f"{HEAD}crypto-maps:\n  m:\n    entries:\n{entries}", FILE)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert len(config.policy.entries) == 1000
