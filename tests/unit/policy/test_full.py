@@ -295,6 +295,47 @@ crypto-maps:
     )
 
 
+# Values that are nothing of the kind
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ("next-hop: [5]", "5 is no IP address; allowed: one IPv4 or IPv6 address"),
+        ('next-hop: "fe80::1%eth0"', '"fe80::1%eth0" has a zone; allowed: an address without `%`'),
+        ('next-hop: "::ffff:192.0.2.1"', '"::ffff:192.0.2.1" is an IPv4-mapped address; allowed: 192.0.2.1'),
+        ("match: {child: ''}", '"" matches no name; allowed: text, `*` and `?` as in a shell'),
+        ("set-peer: 224.0.0.1", "224.0.0.1 is not unicast; allowed: the unicast address of a peer"),
+        ("set-peer: 255.255.255.255", "255.255.255.255 is not unicast; allowed: the unicast address of a peer"),
+        ("set-peer: -hub.example", '"-hub.example" is no host name (RFC 1123)'),
+        (f"set-peer: {'a' * 64}.example", "is no host name (RFC 1123)"),
+        (f"set-peer: {'a.' * 127}example", "is no host name (RFC 1123)"),
+        ("set-peer: a..example", '"a..example" is no host name (RFC 1123)'),
+        ("set-peer: {}", "an empty mapping is not allowed here; allowed: an IP address or host name"),
+    ],
+)
+def test_values_that_are_nothing_of_the_kind(settings: str, what: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        only(settings)
+    assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("[vici]", "[{}]", "an empty source; allowed: vici or replay"),
+        ("[vici]", '[replay: {file: ""}]', '"" is no file name; allowed: a path'),
+        ("[vici]", f"[vici: {{socket: /{'x' * 107}}}]", "the path is too long for a Unix socket; allowed: 107 bytes"),
+        ("version: 1", "<<: 1\nversion: 1", "merge keys (`<<`) are not supported"),
+        ("version: 1", "!!str x: 1\nversion: 1", "tags (`!`) are not supported"),
+    ],
+)
+def test_the_same_around_the_maps(old: str, new: str, what: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        parse(HEAD.replace(old, new) + "crypto-maps: {m: {entries: [{seq: 1, type: dynamic}]}}\n", FILE)
+    assert what in str(caught.value)
+
+
 # Warnings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -95,6 +96,12 @@ def test_an_entry_that_loses_some_sas_to_an_earlier_one(first: str, second: str)
         ("type: dynamic, match: {mark: 0x10/0xf0}", "type: dynamic, match: {mark: 0x20/0xf0}"),
         ("type: dynamic, match: {if-id: 5}", "type: dynamic, match: {if-id: 6}"),
         ("type: dynamic, match: {if-id: 5}", "type: dynamic"),
+        ("type: static, set-peer: 203.0.113.2, match: {if-id: 5}", "type: dynamic, match: {if-id: 5}"),
+        (
+            "type: static, set-peer: 203.0.113.2, match: {if-id: 5}",
+            "type: static, set-peer: 203.0.113.3, match: {if-id: 5}",
+        ),
+        ("type: dynamic, match-address: narrow", "type: dynamic"),
     ],
 )
 def test_entries_as_they_should_be(first: str, second: str) -> None:
@@ -240,12 +247,13 @@ def test_the_examples_have_nothing_odd(name: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_thousand_entries_are_read_and_checked_in_a_second_each(shape: str) -> None:
     text = SHAPES[shape](1000)
+    limit = 1 if sys.gettrace() is None else 10  # under coverage
     started = time.process_time()
     config = parse(text, FILE)
     read = time.process_time()
     lint_here(config, Surroundings(addresses=frozenset({ip_address("192.0.2.1")})))
-    assert read - started < 1
-    assert time.process_time() - read < 1
+    assert read - started < limit
+    assert time.process_time() - read < limit
 
 
 def test_more_comparisons_than_there_is_time_for_are_said() -> None:

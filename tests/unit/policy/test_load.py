@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 from ipaddress import ip_address
@@ -301,5 +302,5 @@ def test_a_thousand_entries_load_in_less_than_a_second() -> None:
     )
     started = time.process_time()
     config = parse(f"{HEAD}crypto-maps:\n  m:\n    entries:\n{entries}", FILE)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < (1 if sys.gettrace() is None else 10)  # under coverage
     assert len(config.policy.entries) == 1000
