@@ -22,8 +22,8 @@ class _Verbs(click.Group):
     """Verb ``x`` is the command ``x`` in the module ``rri_bgp.cli.x``: only the one that is called is imported."""
 
     _names = (
-        "run", "attach", "check", "help", "reload", "confirm", "show", "explain", "watch", "events", "inspect",
-        "record", "demo", "completion",
+        "run", "attach", "check", "help", "plan", "reload", "confirm", "show", "explain", "watch", "events",
+        "inspect", "record", "demo", "completion",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -56,6 +56,7 @@ def program() -> None:
       rri-bgp show status            is all well?
       rri-bgp show sas               which map entry took each SA, and what was refused?
       rri-bgp explain 10.1.0.0/16    why is this prefix announced, or why not?
+      rri-bgp plan new.yaml          what would this policy change?
       rri-bgp watch                  what happens now?
       rri-bgp inspect                does the upstream router have exactly that?
     """

@@ -79,6 +79,8 @@ def _prefix(story: Item) -> Iterator[str]:
     )
     if story["covered"]:
         yield f"more specific routes within it (E12): {_some(story['covered'])}"
+    if story["untold"]:
+        yield f"and {story['untold']} claims, routes and refusals more than are told here"
     if story["elsewhere"]:
         others = (f"VRF {name}" if name else "the default VRF" for name in story["elsewhere"])
         yield f"also a route in {', '.join(others)}"

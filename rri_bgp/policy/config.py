@@ -91,6 +91,7 @@ class Config:
 
     ``names`` are the host names in ``set-peer``, to be resolved. ``groups`` has the notify FIFO of each redundancy
     group that has one; the groups themselves are in ``policy.groups``.
+    ``text`` is what it was read from.
     ``warnings`` are complete ``file:line:col: text`` lines: what is allowed, and is hardly meant.
     """
 
@@ -103,3 +104,4 @@ class Config:
     names: frozenset[str] = frozenset()
     groups: Mapping[str, NotifySettings] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    text: str = field(default="", repr=False, compare=False)

@@ -6,6 +6,7 @@ Rules of this file: the only I/O of this folder is here. Whatever the text, the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -66,7 +67,8 @@ def parse(text: str, file: Path) -> Config:
     if model is None or problems:
         raise PolicyErrors(errors_from(problems, file, lines))
     policy = policy_of(model, document, file)
-    return config_of(model, policy, file, warnings_of(file, document.root, model, policy))
+    config = config_of(model, policy, file, warnings_of(file, document.root, model, policy))
+    return replace(config, text=text)
 
 
 def _check(document: Document) -> tuple[PolicyModel | None, list[Problem]]:

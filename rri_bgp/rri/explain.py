@@ -1,10 +1,16 @@
-"""Why a destination is a route, or is not one, and what has become of an owner's wishes (rule G8)."""
+"""Why a destination is a route, or is not one, and what has become of an owner's wishes (rule G8).
+
+For people, not for a hot path. What walks a whole table does it in steps, so that a caller may let others run between
+them; what has gone when its turn comes is left out. Of what has no bound only the first ``MOST`` are told.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
 
 from rri_bgp.model import (
     Claim,
@@ -17,17 +23,34 @@ from rri_bgp.model import (
     Route,
     SaKey,
     SaPair,
+    VrfPrefix,
     order,
     prefix_of,
     vrf_of,
 )
 from rri_bgp.rri.ages import Standing, standing
-from rri_bgp.rri.best import sharing
-from rri_bgp.rri.entries import MapEntry, ReverseRoute
+from rri_bgp.rri.best import Claims
+from rri_bgp.rri.entries import MapEntry, Overlap, Policy, ReverseRoute
 from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 
-__all__ = ["ClaimStory", "Explanation", "Fate", "OwnerStory", "RefusalStory", "explain", "explain_owner"]
+__all__ = [
+    "MOST",
+    "ClaimStory",
+    "Explanation",
+    "Fate",
+    "OwnerStory",
+    "RefusalStory",
+    "explain",
+    "explain_in_steps",
+    "explain_owner",
+]
+
+MOST = 1000
+"""Claims, covered destinations and refusals that are told of one destination."""
+
+_PIECE = 1000
+"""Rows of a table that are looked at in one step: less than a millisecond."""
 
 
 class Fate(enum.Enum):
@@ -70,6 +93,7 @@ class Explanation:
     ``claims`` is empty where nobody has it; its first one gave the route its path. ``covering`` are the routes of the
     same VRF that hold it, longest first (they carry its traffic where it is no route itself: rule E12), ``covered``
     those within it, and flows to it. ``refusals`` are of this destination, or of owners whose wishes touch it.
+    ``untold`` is how many claims, covered destinations and refusals there are beyond ``MOST`` of each.
     """
 
     destination: Destination
@@ -78,6 +102,7 @@ class Explanation:
     covering: tuple[Route, ...]
     covered: tuple[Route, ...]
     refusals: tuple[RefusalStory, ...]
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +117,73 @@ class OwnerStory:
 
 
 def explain(rib: Rib, destination: Destination) -> Explanation:
-    """Tells the story of a destination. Walks the whole table: for people, not for a hot path."""
+    """Tells the story of a destination. Walks the whole table."""
+    steps = explain_in_steps(rib, destination)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            story: Explanation = end.value
+            return story
+
+
+def explain_in_steps(rib: Rib, destination: Destination) -> Generator[None, None, Explanation]:
+    """The same; yields now and then, and returns the story."""
+    covered, more_covered = yield from _covered(rib, destination)
+    refusals, more_refusals = yield from _refusals(rib, destination)
     route = rib.route(destination)
-    prefix, vrf = prefix_of(destination), vrf_of(destination)
-    near = [other for other in rib.destinations() if vrf_of(other) == vrf and other != destination]
-    covering = [
-        other
-        for other in near
-        if not isinstance(other, FlowRule) and prefix_of(other).contains(prefix) and prefix_of(other) != prefix
-    ]
-    covered = [other for other in near if prefix.contains(prefix_of(other)) and other not in covering]
+    claims = route.claims if route is not None else ()
     return Explanation(
         destination=destination,
         route=route,
-        claims=tuple(_story(rib, claim) for claim in route.claims) if route else (),
-        covering=_routes(rib, sorted(covering, key=lambda one: prefix_of(one).length, reverse=True)),
-        covered=_routes(rib, sorted(covered, key=order)),
-        refusals=tuple(_refusals(rib, prefix)),
+        claims=tuple(_stories(rib, route)) if route is not None else (),
+        covering=_routes(rib, _covering(destination)),
+        covered=_routes(rib, covered),
+        refusals=refusals,
+        untold=max(len(claims) - MOST, 0) + more_covered + more_refusals,
     )
+
+
+def _covering(destination: Destination) -> Iterator[Destination]:
+    """All prefixes of its VRF that hold it, but for itself, longest first."""
+    (version, network, length), vrf = prefix_of(destination), vrf_of(destination)
+    bits = 32 if version == 4 else 128
+    for shorter in range(length - 1, -1, -1):
+        free = bits - shorter
+        wider = Prefix(version, network >> free << free, shorter)
+        yield VrfPrefix(vrf, wider) if vrf else wider
+
+
+def _covered(rib: Rib, destination: Destination) -> Generator[None, None, tuple[list[Destination], int]]:
+    """The first of the others of its VRF that lie within it, in order, and how many more there are."""
+    prefix, vrf = prefix_of(destination), vrf_of(destination)
+    plain: list[Prefix] = []
+    others: list[Destination] = []
+    for number, other in enumerate(list(rib.destinations()), 1):
+        if number % _PIECE == 0:
+            yield
+        if isinstance(other, Prefix):
+            if not vrf and prefix.contains(other) and other != destination:
+                plain.append(other)
+        elif vrf_of(other) == vrf and prefix.contains(other.prefix) and other != destination:
+            others.append(other)
+    found: list[Destination] = [*nsmallest(MOST, plain), *nsmallest(MOST, others, key=order)]
+    return nsmallest(MOST, found, key=order), max(len(plain) + len(others) - MOST, 0)
 
 
 def explain_owner(rib: Rib, owner: Owner) -> OwnerStory:
     """Tells the story of an owner; one that is not there wants nothing."""
+    claims = []
+    for claim in rib.wanted(owner):
+        route = rib.route(claim.destination)
+        wins = route is not None and claim in route.claims
+        fate = _fate(rib.policy, claim, route.claims) if route is not None and wins else Fate.REFUSED
+        claims.append(_story(rib, claim, fate))
     return OwnerStory(
         owner=owner,
         sa=_sa(rib, owner),
         entry=rib.owner_entry(owner),
-        claims=tuple(_story(rib, claim) for claim in rib.wanted(owner)),
+        claims=tuple(claims),
         refusals=rib.refusals_of(owner),
     )
 
@@ -131,29 +196,31 @@ def _sa(rib: Rib, owner: Owner) -> SaPair | None:
     return rib.sa(owner) if isinstance(owner, SaKey) else None
 
 
-def _story(rib: Rib, claim: Claim) -> ClaimStory:
+def _stories(rib: Rib, route: Route) -> Iterator[ClaimStory]:
+    """Those who want a route, the one that won first."""
+    for claim in route.claims[:MOST]:
+        yield _story(rib, claim, _fate(rib.policy, claim, route.claims))
+
+
+def _story(rib: Rib, claim: Claim, fate: Fate) -> ClaimStory:
     entry = rib.policy.entries[claim.rank]
-    sa = _sa(rib, claim.owner)
-    return ClaimStory(claim, sa, entry, _fate(rib, claim), tuple(_rules(entry, claim)))
+    return ClaimStory(claim, _sa(rib, claim.owner), entry, fate, tuple(_rules(entry, claim)))
 
 
-def _fate(rib: Rib, claim: Claim) -> Fate:
-    """Why a claim wins, or does not."""
-    route = rib.route(claim.destination)
-    claims = route.claims if route else ()
-    if claim not in claims:
-        return Fate.REFUSED
+def _fate(policy: Policy, claim: Claim, claims: Claims) -> Fate:
+    """Why one of the claims of a route wins, or does not."""
     best = claims[0]
-    if claim == best:
+    if claim is best or claim == best:
         return Fate.WINS
-    if claim in sharing(rib.policy, claims):
-        return Fate.SHARES
     if claim.rank != best.rank:
         return Fate.ENTRY
+    overlap = policy.entries[best.rank].overlap
     stands = standing(claim.turn)
     if stands is not standing(best.turn):
         return Fate.HELD if stands is Standing.HELD else Fate.SUSPECT
-    return Fate.YOUNGER if rib.policy.entries[claim.rank].overlap.value == "oldest" else Fate.OLDER
+    if overlap is Overlap.ECMP:
+        return Fate.SHARES
+    return Fate.YOUNGER if overlap is Overlap.OLDEST else Fate.OLDER
 
 
 def _rules(entry: MapEntry, claim: Claim) -> Iterator[str]:
@@ -185,19 +252,31 @@ def _is_default(prefixes: tuple[Prefix, ...]) -> bool:
     return prefixes[0].length == 0
 
 
-def _refusals(rib: Rib, prefix: Prefix) -> Iterator[RefusalStory]:
-    for refusal in rib.refusals():
-        sa = _sa(rib, refusal.owner)
-        if any(other.contains(prefix) or prefix.contains(other) for other in _about(rib, refusal, sa)):
-            yield RefusalStory(refusal, sa, rib.owner_entry(refusal.owner))
+def _refusals(rib: Rib, destination: Destination) -> Generator[None, None, tuple[tuple[RefusalStory, ...], int]]:
+    """The first refusals that touch a destination, and how many more there are."""
+    prefix, vrf = prefix_of(destination), vrf_of(destination)
+    found: list[Refusal] = []
+    for number, refusal in enumerate(list(rib.refusals()), 1):
+        if number % _PIECE == 0:
+            yield
+        if refusal.destination is not None and vrf_of(refusal.destination) != vrf:
+            continue
+        if any(start <= prefix.last and end >= prefix.network for start, end in _about(rib, refusal, prefix.version)):
+            found.append(refusal)
+    told = islice(found, MOST)
+    stories = (RefusalStory(one, _sa(rib, one.owner), rib.owner_entry(one.owner)) for one in told)
+    return tuple(stories), max(len(found) - MOST, 0)
 
 
-def _about(rib: Rib, refusal: Refusal, sa: SaPair | None) -> Iterable[Prefix]:
-    """The prefixes that a refusal keeps from being routes."""
+def _about(rib: Rib, refusal: Refusal, version: int) -> Iterable[tuple[int, int]]:
+    """The addresses of one IP version that a refusal keeps from being routed, as ranges with both ends inside."""
     if refusal.prefix is not None:
-        return (refusal.prefix,)
-    if sa is not None:
-        return (prefix for selector in sa.remote_ts for prefix in selector.prefixes())
-    entry = rib.owner_entry(refusal.owner)
-    lines = entry.access_list.lines if entry is not None and entry.access_list is not None else ()
-    return lines[refusal.owner[1]].destination if lines else ()  # an owner that is no SA is a line
+        prefixes: Iterable[Prefix] = (refusal.prefix,)
+    elif isinstance(refusal.owner, SaKey):
+        sa = rib.sa(refusal.owner)
+        return [(one.start, one.end) for one in sa.remote_ts if one.version == version] if sa is not None else []
+    else:
+        entry = rib.owner_entry(refusal.owner)
+        lines = entry.access_list.lines if entry is not None and entry.access_list is not None else ()
+        prefixes = lines[refusal.owner.line].destination if lines else ()
+    return [(one.network, one.last) for one in prefixes if one.version == version]

@@ -13,6 +13,7 @@ from rri_bgp.control.views.explain import explanation
 from rri_bgp.control.views.kernel import kernel
 from rri_bgp.control.views.routes import routes
 from rri_bgp.control.views.sas import refusals, sas
+from rri_bgp.control.views.state import state
 from rri_bgp.control.views.status import status
 from rri_bgp.control.views.values import Item
 from rri_bgp.controller import Controller
@@ -39,6 +40,8 @@ def answer(controller: Controller, reloader: Reloader | None, request: Request) 
             return refusals(controller)
         case Ask.KERNEL:
             return kernel(controller)
+        case Ask.STATE:
+            return state(controller, reloader)
         case Ask.EXPLAIN:
             return explanation(controller, request.text("what"), request.text("vrf"))
     raise UsageError(f"{request.ask.value} is no question")

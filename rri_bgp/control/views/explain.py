@@ -14,8 +14,8 @@ from rri_bgp.control.views.waiting import known, waiting, waiting_for, waiting_s
 from rri_bgp.controller import Controller
 from rri_bgp.errors import UsageError
 from rri_bgp.model import Address, Claim, Destination, LineKey, Prefix, SaKey, SaPair, VrfPrefix, prefix_of
-from rri_bgp.rri import MapEntry, explain
-from rri_bgp.rri.explain import ClaimStory, Explanation, RefusalStory, explain_owner
+from rri_bgp.rri import MapEntry
+from rri_bgp.rri.explain import ClaimStory, Explanation, RefusalStory, explain_in_steps, explain_owner
 from rri_bgp.sinks import RouteState
 
 __all__ = ["explanation"]
@@ -33,6 +33,7 @@ _NO_PREFIX: Item = {
     "covering": [],
     "covered": [],
     "refusals": [],
+    "untold": 0,
     "leftovers": [],
     "kernel": [],
     "history": [],
@@ -53,9 +54,8 @@ def explanation(controller: Controller, what: str, vrf: str) -> Iterator[Item | 
         yield head | _NO_PREFIX | {"peer": None, "sa": _sa(controller, SaKey(named[1], int(named[2])))}
         return
     prefix, address = _prefix(what), _address(what)
-    story = _story(controller, explain(controller.rib, VrfPrefix(vrf, prefix) if vrf else prefix), vrf)
-    yield None
-    peer = None
+    told = yield from explain_in_steps(controller.rib, VrfPrefix(vrf, prefix) if vrf else prefix)
+    story, peer = _story(controller, told, vrf), None
     if address is not None:
         peer = yield from _peer(controller, address)
     yield head | story | {"peer": peer, "sa": None}
@@ -84,6 +84,7 @@ def _story(controller: Controller, story: Explanation, vrf: str) -> Item:
         "covering": [route_fields(controller, route) for route in story.covering],
         "covered": [destination_fields(route.destination) for route in story.covered],
         "refusals": [_refusal(one) for one in story.refusals],
+        "untold": story.untold,
         "leftovers": [] if story.route is not None else _leftovers(controller, story.destination),
         "kernel": kernel_routes_of(controller, prefix, vrf),
         "history": history_of(controller, story.destination),

@@ -14,8 +14,10 @@ __all__ = ["refusals", "sa_item", "sas"]
 
 def sas(controller: Controller) -> Iterator[Item]:
     """The answer to ``Ask.SAS``."""
-    keys = {sa.key for sa in (*controller.rib.sas(), *waiting_sas(controller))}
-    for key in sorted(keys):
+    keys = [sa.key for sa in controller.rib.sas()]
+    keys.extend(sa.key for sa in waiting_sas(controller))
+    keys.sort()
+    for key in keys:
         sa = known(controller, key)
         if sa is not None:  # else it went since we began
             yield sa_item(controller, sa)

@@ -52,6 +52,7 @@ async def test_explain_a_route_with_two_owners_g8(path: Path) -> None:
         "covering": [],
         "covered": [{"prefix": "10.1.5.0/24", "vrf": "", "flow": None}],
         "refusals": [DEFAULT_REFUSED | OF_SECOND],
+        "untold": 0,
         "leftovers": [],
         "kernel": [kernel | {"prefix": "10.1.0.0/16", "owners": OWNERS}],
         "peer": None,
