@@ -26,7 +26,6 @@ _REKEY_TAKES = 1.0
 class Step:
     """``changes`` by prefix as an internal peer sees them, None for a withdraw; empty where only SAs were replaced.
 
-    Routes of other kinds (VRFs, flow rules) are not part of the story: its upstream speaks plain unicast.
     Routes of other kinds (VRFs, flow rules) are not part of the story: its upstream speaks plain unicast. ``came`` and
     ``gone`` are the SA pairs that did; ``sas`` is how many there are afterwards.
     """
