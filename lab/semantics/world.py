@@ -90,8 +90,9 @@ class World:
 
         wait_until(is_settled, "all that the hub has to send is sent")
 
-    def has_all_sessions(self) -> None:
-        """Waits until the hub's three BGP sessions are there."""
+    def is_well(self) -> None:
+        """Waits until the controller answers, and the hub's three BGP sessions are there."""
+        wait_until(lambda: self.lab.rri("show", "sas")[0] == 0, "the controller answers", 40)
 
         def count() -> bool:
             summaries = [self.lab.vtysh("show bgp ipv4 unicast summary json", node) for node in ROUTERS]

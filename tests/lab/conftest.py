@@ -65,7 +65,7 @@ def lab(labs: OneLab) -> Iterator[Lab]:
 def world(labs: OneLab) -> Iterator[World]:
     """The lab of the rules, without a tunnel; a test takes its policy itself."""
     found = World(labs.use("semantics"))
-    found.has_all_sessions()
+    found.is_well()
     yield found
     found.rest()
 
