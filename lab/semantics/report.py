@@ -60,10 +60,18 @@ class Section:
         """A paragraph."""
         self.page.sections[self.name] += f"\n{text}\n"
 
-    def show(self, world: World, *arguments: str, node: str = "hub", most: int = 30) -> str:
-        """Runs an ``rri-bgp`` command and keeps what it prints, ``most`` lines at most; returns all of it."""
+    def show(self, world: World, *arguments: str, node: str = "hub", most: int = 30, history: int = 0) -> str:
+        """Runs an ``rri-bgp`` command and keeps what it prints, ``most`` lines at most; returns all of it.
+
+        Of the history, which goes back to before the test, the last ``history`` lines are kept.
+        """
         _, said = world.lab.rri(*arguments, node=node)
-        self.keep(f"rri-bgp {' '.join(arguments)}", said, most)
+        lines = said.splitlines()
+        past = [line for line in lines if line.startswith("history:")]
+        dropped = past[: len(past) - history]
+        self.keep(
+            f"rri-bgp {' '.join(arguments)}", "\n".join(lines[: len(lines) - len(past)] + past[len(dropped) :]), most
+        )
         return said
 
     def keep(self, command: str, said: str, most: int = 30) -> None:

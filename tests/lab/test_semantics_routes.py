@@ -85,10 +85,10 @@ def test_n8_tag_4294967295(world: World, section: Section) -> None:
 @pytest.mark.parametrize(
     ("prefix", "kernel"),
     [
-        ("10.61.0.0/16", ["10.61.0.0/16 via 192.0.2.1"]),
-        ("10.62.0.0/16", ["10.62.0.0/16 via 192.0.2.2", "192.0.2.2/32 dev eth3"]),
-        ("10.63.0.0/16", ["10.63.0.0/16 via 203.0.113.14"]),
-        ("10.64.0.0/16", ["10.64.0.0/16 via 192.0.2.4", "192.0.2.4/32 via 203.0.113.14"]),
+        ("10.61.0.0/16", ["10.61.0.0/16 to peer 192.0.2.1 metric 1"]),
+        ("10.62.0.0/16", ["10.62.0.0/16 to peer 192.0.2.2 metric 1", "192.0.2.2/32 dev eth3 metric 1"]),
+        ("10.63.0.0/16", ["10.63.0.0/16 via 203.0.113.14 metric 1"]),
+        ("10.64.0.0/16", ["10.64.0.0/16 to peer 192.0.2.4 metric 1", "192.0.2.4/32 via 203.0.113.14 metric 1"]),
     ],
     ids=["n1", "n2", "n3", "n4"],
 )
@@ -98,8 +98,10 @@ def test_n1_n2_n3_n4_remote_peer(world: World, section: Section, prefix: str, ke
     world.settle("10.61.0.0/16", "10.62.0.0/16", "10.63.0.0/16", "10.64.0.0/16")
     assert world.path(prefix) == Seen(HUB4)
     equal(world, section)
-    said = section.show(world, "explain", prefix)
-    assert [route for route in kernel if route not in said] == []
+    said = [line for route in kernel for line in section.show(world, "explain", route.split()[0]).splitlines()]
+    assert [line.partition("): ")[2] for line in said if line.startswith("kernel route")] == kernel
+    peers = [item["prefix"] for item in world.json("show", "kernel")["kernel"] if item["prefix"].endswith("/32")]
+    assert sorted(peers) == ["192.0.2.2/32", "192.0.2.4/32"]
 
 
 @pytest.mark.parametrize(
