@@ -101,16 +101,17 @@ class World:
 
         wait_until(count, "the three BGP sessions are there", 40)
 
-    def rekey(self, peer: str, child: str) -> None:
-        """Rekeys a CHILD_SA from a peer's side, and waits until the hub has the new one alone."""
+    def rekey(self, child: str, *peers: str) -> None:
+        """Rekeys a CHILD_SA of each peer from its side, and waits until the hub has the new ones alone."""
         old = set(self.lab.children(state=""))
-        self.lab.rekey(peer, child=child)
+        for peer in peers:
+            self.lab.rekey(peer, child=child)
 
         def is_replaced() -> bool:
             new = set(self.lab.children(state=""))
-            return len(new) == len(old) and len(new - old) == 1
+            return len(new) == len(old) and len(new - old) == len(peers)
 
-        wait_until(is_replaced, f"{child} of {peer} is rekeyed")
+        wait_until(is_replaced, f"{child} of {peers} is rekeyed")
 
     def next_snapshot(self) -> None:
         """Waits until the controller has taken a snapshot of charon's SAs that began after now, and told of it."""

@@ -79,8 +79,7 @@ def test_e6_e13_a_rekey_of_either_changes_nothing(world: World, overlap: str) ->
     world.arrived()
     before = world.paths(SHARED)
     with world.wire() as wire:
-        for branch in ("branch1", "branch2"):
-            world.rekey(branch, "shared")
+        world.rekey("shared", "branch1", "branch2")
         world.next_snapshot()
     assert wire.updates() == []
     assert world.paths(SHARED) == before

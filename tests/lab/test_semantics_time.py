@@ -19,10 +19,11 @@ def test_g4_a_flapping_tunnel_sends_nothing(world: World, section: Section) -> N
     world.lab.up("branch1", "net")
     world.settle(BRANCH1)
     with world.wire() as wire:
-        for _ in range(FLAPS):
+        for flap in range(FLAPS):
             world.lab.down("branch1", child="net")
             wait_until(lambda: not world.lab.children(), "the hub has no CHILD_SA")
-            said = section.show(world, "explain", BRANCH1) if not _ else ""
+            if not flap:
+                assert "withdraw-delay" in section.show(world, "explain", BRANCH1)
             world.lab.up("branch1", "net")
         world.next_snapshot()
         assert wire.updates() == []
@@ -31,7 +32,6 @@ def test_g4_a_flapping_tunnel_sends_nothing(world: World, section: Section) -> N
         world.settle()
         assert 4.5 < time.monotonic() - gone < 8
     assert wire.updates() == [f"-{BRANCH1}"]
-    assert "withdraw-delay" in said
     section.say(f"{FLAPS} flaps: 0 UPDATEs. A tunnel that stays down: withdrawn after 5 s.")
     section.show(world, "inspect", node="upstream")
 
