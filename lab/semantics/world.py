@@ -19,7 +19,9 @@ RUN = STATE / "run" / "hub"
 PLACE = "/run/rri-bgp/rri-bgp.yaml"
 """Where the hub's controller reads its policy; ``RUN`` is that folder on this machine."""
 
-ROUTERS = ("upstream", "edge")
+ROUTERS = {"upstream": "198.51.100.1", "edge": "198.51.101.1"}
+"""Each with the hub's address in its usual session; edge has a second one, for a VRF (``from_neighbor``)."""
+
 PEERS = ("branch1", "branch2", "hostile")
 FAMILIES = ("ipv4 unicast", "ipv6 unicast")
 
@@ -134,19 +136,25 @@ class World:
     # -- the routers -------------------------------------------------------------------------------------------------
 
     def prefixes(self, node: str = "upstream") -> set[str]:
-        """The unicast prefixes that a router has from the hub."""
+        """The unicast prefixes that a router has from the hub in its usual session."""
         tables = (self.lab.vtysh(f"show bgp {family} json", node).get("routes", {}) for family in FAMILIES)
-        return {prefix for table in tables for prefix in table}
+        return {
+            prefix
+            for table in tables
+            for prefix, paths in table.items()
+            if any(path["peerId"] == ROUTERS[node] for path in paths)
+        }
 
     def settle(self, *prefixes: str, node: str = "upstream", deadline: float = 20) -> None:
         """Waits until a router has exactly these unicast prefixes."""
         wait_until(lambda: self.prefixes(node) == set(prefixes), f"{node} has exactly {prefixes}", deadline)
 
     def paths(self, prefix: str, node: str = "upstream") -> tuple[Seen, ...]:
-        """A router's paths to a unicast prefix, by next hop."""
+        """A router's paths to a unicast prefix from its usual session, by next hop."""
         family = "ipv6" if ":" in prefix else "ipv4"
         found = self.lab.vtysh(f"show bgp {family} unicast {prefix} json", node).get("paths", [])
-        return tuple(sorted((seen(path) for path in found), key=lambda path: path.next_hop))
+        ours = (seen(path) for path in found if path["peer"]["peerId"] == ROUTERS[node])
+        return tuple(sorted(ours, key=lambda path: path.next_hop))
 
     def path(self, prefix: str, node: str = "upstream") -> Seen:
         """A router's only path to a unicast prefix."""
