@@ -74,12 +74,11 @@ def ranked(policy: PolicyModel) -> Iterator[tuple[str, int]]:
 
 def config_of(model: PolicyModel, policy: Policy, file: Path, warnings: tuple[str, ...]) -> Config:
     """All that the file says."""
-    suspect = any(entry.degrade_med is not None for entry in policy.entries)
     return Config(
         file=file,
         asn=model.local.asn,
         policy=policy,
-        sources=tuple(_source(source, file, suspect) for source in model.sources),
+        sources=tuple(_source(source, file) for source in model.sources),
         exabgp=_exabgp(model.sinks.exabgp),
         control=ControlSettings(model.control.socket),
         names=frozenset(peer for entry in policy.entries for peer in entry.peers if isinstance(peer, str)),
@@ -233,8 +232,8 @@ def _exabgp(model: ExabgpModel) -> ExabgpSettings:
     return ExabgpSettings(model.ack_timeout, OnExit(model.on_exit), model.listen)
 
 
-def _source(source: SourceModel, file: Path, suspect: bool) -> SourceSettings:
+def _source(source: SourceModel, file: Path) -> SourceSettings:
     chosen = source.chosen
     if isinstance(chosen, ReplayModel):
         return ReplaySettings(file=None if chosen.file is None else file.parent / chosen.file, speed=chosen.speed)
-    return ViciSettings(chosen.name, chosen.socket, chosen.resync, suspect)
+    return ViciSettings(chosen.name, chosen.socket, chosen.resync)

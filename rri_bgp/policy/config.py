@@ -24,15 +24,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ViciSettings:
-    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8).
-
-    ``suspect``: whether somebody wants to know of dead-peer suspicions, which is when an entry degrades (rule G5).
-    """
+    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8)."""
 
     name: str = "vici"
     socket: Path = VICI_SOCKET
     resync: float = 30.0
-    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ def test_the_full_example_is_this_configuration() -> None:
             ),
             max_routes=10000,
         ),
-        sources=(ViciSettings("hub", Path("/run/charon.vici"), 30.0, suspect=True),),
+        sources=(ViciSettings("hub", Path("/run/charon.vici"), 30.0),),
         exabgp=ExabgpSettings(10.0, OnExit.KEEP, Path("/run/rri-bgp/exabgp.sock")),
         names=frozenset({"berlin.example.org"}),
         groups={"pair": NotifySettings(Path("/run/keepalived.fifo"), "VI_1")},
@@ -269,9 +269,8 @@ def test_g2_a_group_holds_with_its_address_or_announces_a_worse_med() -> None:
     }
 
 
-@pytest.mark.parametrize(("text", "is_asked"), [("", False), ("degrade: {med: 0}", True)])
-def test_g5_a_source_is_asked_for_suspicions_where_an_entry_degrades(text: str, is_asked: bool) -> None:
-    assert config(text).sources == (ViciSettings(suspect=is_asked),)
+def test_g5_an_entry_that_degrades_is_no_other_source() -> None:
+    assert config("degrade: {med: 0}").sources == config("").sources, "a reload takes it at once"
 
 
 def test_n9_the_peer_as_next_hop() -> None:
