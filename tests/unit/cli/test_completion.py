@@ -40,14 +40,25 @@ def test_completion_for_another_shell_is_exit_code_2(call: Call) -> None:
     assert call("completion", "tcsh").code == 2
 
 
-def test_what_completion_prints_is_what_the_program_answers_to() -> None:
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("rri-bgp sh", ["show"]),
+        ("rri-bgp re", ["reload", "record"]),
+        ("rri-bgp show re", ["refusals"]),
+        ("rri-bgp reload --con", ["--confirm"]),
+        ("rri-bgp explain --v", ["--vrf"]),
+    ],
+)
+def test_what_completion_prints_is_what_the_program_answers_to(words: str, found: list[str]) -> None:
     script = "import sys; sys.argv = ['rri-bgp']; from rri_bgp.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"_RRI_BGP_COMPLETE": "bash_complete", "COMP_WORDS": "rri-bgp sh", "COMP_CWORD": "1"},
+        env=os.environ
+        | {"_RRI_BGP_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
         capture_output=True,
         text=True,
         check=False,
         timeout=DEADLINE,
     )
-    assert (done.returncode, done.stdout) == (0, "plain,show\n")
+    assert (done.returncode, done.stdout) == (0, "".join(f"plain,{word}\n" for word in found))

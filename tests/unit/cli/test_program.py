@@ -14,7 +14,11 @@ from rri_bgp.cli import program
 from tests.unit.cli.support import Call, Done, spawn
 from tests.unit.control.small import DEADLINE
 
-VERBS = ("run", "check", "help", "show", "explain", "inspect", "record", "demo", "completion")
+VERBS = (
+    "run", "check", "help", "plan", "reload", "confirm", "show", "explain", "watch", "events", "inspect", "record",
+    "demo", "completion",
+)  # fmt: skip
+SHOWN = ("show routes", "show sas", "show refusals", "show kernel", "show status")
 
 
 def test_help_names_every_verb_and_the_exit_codes() -> None:
@@ -25,7 +29,7 @@ def test_help_names_every_verb_and_the_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-@pytest.mark.parametrize("verb", [*VERBS, "show routes", "show sas", "show status"])
+@pytest.mark.parametrize("verb", [*VERBS, *SHOWN])
 def test_every_verb_has_help(verb: str, flag: str) -> None:
     result = CliRunner().invoke(program, [*verb.split(), flag])
     assert result.exit_code == 0
@@ -38,6 +42,11 @@ def test_every_verb_has_help(verb: str, flag: str) -> None:
         ("run", ["0", "2"]),
         ("check", ["0", "1", "2"]),
         ("explain", ["0", "1", "2"]),
+        ("plan", ["0", "1", "2"]),
+        ("reload", ["0", "2"]),
+        ("confirm", ["0", "2"]),
+        ("watch", ["2"]),
+        ("events", ["2"]),
         ("inspect", ["0", "1", "2"]),
         ("demo", ["0", "1", "2"]),
         ("show status", ["0", "1", "2"]),
@@ -74,7 +83,7 @@ def test_show_status_against_no_socket_loads_nothing_heavy(path: Path) -> None:
     assert done.stdout == "2\n"
 
 
-@pytest.mark.parametrize("what", [["show", "status"], ["show", "routes"], ["show", "sas"], ["explain", "10.1.0.0/16"]])
+@pytest.mark.parametrize("what", [*map(str.split, SHOWN), ["explain", "vici:1"], ["reload"], ["confirm"]])
 def test_no_controller_is_exit_code_2_and_one_line_with_a_hint(path: Path, call: Call, what: list[str]) -> None:
     assert call(*what, "--socket", path) == Done(
         2,
