@@ -263,7 +263,7 @@ class Limits:
     def _of_peer(self, key: _PeerKey) -> Iterator[tuple[Claim, int]]:
         for owner in self._owners[key]:
             age = self._asker_of(owner).age
-            yield from ((claim, age) for claim in self._wanted.get(owner, ()))
+            yield from ((claim, age) for claim in self._wanted[owner])
 
     def _of_entry(self, rank: int) -> Iterator[tuple[Claim, int]]:
         for owner, claims in self._wanted.items():

@@ -91,6 +91,18 @@ def test_g5_suspicion_changes_nothing_where_the_entry_does_not_ask_for_it() -> N
     assert owners(rib, PROXY) == [2, 1]
 
 
+@pytest.mark.parametrize(("overlap", "expected"), [(Overlap.NEWEST, [4, 3, 2]), (Overlap.OLDEST, [2, 3, 4])])
+@pytest.mark.parametrize("trouble", [{"is_suspect": True}, {"is_held": True}, {"is_suspect": True, "is_held": True}])
+def test_g5_age_decides_among_those_that_stand_alike(
+    overlap: Overlap, expected: list[int], trouble: dict[str, bool]
+) -> None:
+    rib = Rib(policy(entry(degrade_med=500, overlap=overlap)))
+    up(rib, *(sa(number, "10.1.0.0/16", since=number, **trouble) for number in (3, 2, 4)))  # type: ignore[arg-type]
+    assert owners(rib, PROXY) == expected
+    up(rib, sa(9, "10.1.0.0/16", since=3, is_held=True, is_suspect=True))
+    assert owners(rib, PROXY)[0] == expected[0]
+
+
 @pytest.mark.parametrize("overlap", list(Overlap))
 def test_g5_a_healthy_owner_goes_before_a_suspected_one(overlap: Overlap) -> None:
     rib = Rib(policy(entry(next_hops=None, degrade_med=500, overlap=overlap)))

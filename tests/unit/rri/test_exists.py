@@ -317,6 +317,14 @@ def test_e13_ecmp_has_all_paths_that_differ_the_newest_first() -> None:
     assert rib.paths(pfx("10.9.0.0/16")) == ()
 
 
+def test_e13_another_alternate_is_a_change_though_the_best_path_stays() -> None:
+    rib = Rib(policy(entry(next_hops=None, overlap=Overlap.ECMP)))
+    best, second = sa(3, "10.1.0.0/16", peer="203.0.113.3", since=3), sa(2, "10.1.0.0/16", peer="203.0.113.2", since=2)
+    up(rib, best, second)
+    assert up(rib, sa(2, "10.1.0.0/16", peer="203.0.113.4", since=2)) == {"10.1.0.0/16"}
+    assert [str(path.next_hop) for path in rib.paths(pfx("10.1.0.0/16"))] == ["203.0.113.3", "203.0.113.4"]
+
+
 def test_e14_families_of_proxy_and_peer_may_differ() -> None:
     rib = Rib(policy())
     up(rib, sa(1, "2001:db8:1::/48", peer="203.0.113.2"), sa(2, "10.1.0.0/16", peer="2001:db8:ffff::2"))

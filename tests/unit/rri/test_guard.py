@@ -195,6 +195,18 @@ def test_g1_what_is_over_one_limit_takes_nothing_from_others() -> None:
     assert down(rib, sa(1)) == {"10.0.0.0/24", "10.0.1.0/24", "10.0.202.0/24"}
 
 
+@pytest.mark.parametrize("guard", [Guard(max_routes_per_peer=1), Guard(max_routes=1)])
+def test_g1_a_limit_that_comes_near_later_does_not_count_what_another_refused(guard: Guard) -> None:
+    rib = Rib(policy(entry(10, connection="a", guard=guard), entry(20), max_routes=3))
+    up(rib, sa(1, *numbers(1, 2, 3), connection="a", since=1))
+    up(rib, sa(2, *numbers(4), since=2))
+    up(rib, sa(3, *numbers(5), since=3))
+    assert table(rib) == {"10.0.1.0/24", "10.0.4.0/24", "10.0.5.0/24"}
+    assert up(rib, sa(4, *numbers(6), since=4)) == set()
+    assert "total-limit" in whys(rib)
+    assert len(whys(rib)) == 3
+
+
 def test_g1_one_destination_of_several_owners_counts_once_and_by_its_oldest() -> None:
     rib = Rib(policy(entry(guard=Guard(max_routes=2))))
     first, second, third = (

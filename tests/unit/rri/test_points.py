@@ -190,6 +190,15 @@ def test_n8_another_entry_with_the_same_path_is_a_change_where_neighbours_are_gi
         assert up(rib, sa(3, "10.1.0.0/16", connection="a")) == set()
 
 
+def test_n8_another_entry_counts_where_either_policy_gives_neighbours_some_of_them() -> None:
+    hub = NeighborPolicy(ELSEWHERE, entries=frozenset((0,)))
+    for before, after in (((), (hub,)), ((hub,), ()), ((hub,), (hub,))):
+        rib = Rib(policy(entry(10), neighbors=before))
+        up(rib, sa(1, "10.1.0.0/16"))
+        assert rib.take_policy(policy(entry(10), neighbors=after)) == set()
+        assert text(rib.take_policy(policy(entry(20), neighbors=before))) == {"10.1.0.0/16"}
+
+
 def test_n9_a_family_without_a_next_hop_is_refused_and_said() -> None:
     rib = Rib(policy(entry(versions=(4,))))
     up(rib, sa(1, "10.1.0.0/16", "2001:db8:1::/48"))
