@@ -293,11 +293,9 @@ class _Side:
         return any(self._counts(index, traffic) for index in self._decided.holding(remote.start, remote.end))
 
     def _leaves_something(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
-        deciding = (
-            index for index in self._decided.holding(remote.start, remote.start) if self._counts(index, traffic)
-        )
-        first = min(deciding, default=None)  # most often the selector's first address tells already
-        if first is not None and self._lines[first].permit:
+        """Of a selector that is named: each of its addresses is decided by a line, most often as the first one is."""
+        deciding = self._decided.holding(remote.start, remote.start)
+        if self._lines[min(index for index in deciding if self._counts(index, traffic))].permit:
             return True
         return next(self.permitted(remote, traffic), None) is not None
 

@@ -239,6 +239,15 @@ def test_ports_of_several_local_selectors_count_as_one_range() -> None:
     assert not covers(found, sa(("10.0.0.0/16",), (ts("192.168.2.0/24", 6, (1023, 1030)), high)))
 
 
+def test_ports_that_do_not_meet_permit_nothing() -> None:
+    found = acl(line("permit", ANY, "10.0.0.0/16", protocol=6, ports=(80, 90), source_ports=(1024, 2048)))
+    for low, high, expected in ((70, 79, []), (70, 80, ["10.0.0.0/16"]), (90, 99, ["10.0.0.0/16"]), (91, 99, [])):
+        assert part(found, ts("10.0.0.0/16", 6, (low, high)), "192.168.1.0/24") == expected
+    assert part(found, ts("10.0.0.0/16", 6), ts("192.168.1.0/24", 6, (0, 1023))) == []
+    assert part(found, ts("10.0.0.0/16", 6), ts("192.168.1.0/24", 6, (2048, 2050))) == ["10.0.0.0/16"]
+    assert part(found, ts("10.0.0.0/16", 17), "192.168.1.0/24") == []
+
+
 def test_e2_an_sa_belongs_where_all_its_selectors_lie_within_permit_lines() -> None:
     found = acl(line("permit", "192.168.1.0/24", "10.0.0.0/16"), line("permit", "192.168.0.0/16", "10.1.0.0/16"))
     assert covers(found, sa(("10.0.0.0/16",), ("192.168.1.0/24",)))

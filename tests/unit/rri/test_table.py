@@ -1,14 +1,15 @@
-"""The table in pieces and from outside: what the controller asks of it beside routes (rules E7, E8, G1, G8)."""
+"""The table in pieces and from outside (rules E7, E8, G8), and what of the other rules is easily lost."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 
-from rri_bgp.rri import Rib, Surroundings
-from rri_bgp.rri.entries import Group, Guard
+from rri_bgp.model import LineKey, SaKey, VrfPrefix
+from rri_bgp.rri import Rib, Surroundings, routes_from_scratch
+from rri_bgp.rri.entries import Group, Guard, NeighborPolicy, Overlap, Vrf
 from rri_bgp.rri.match import Verdict
-from tests.unit.rri.tables import down, table, text, up
-from tests.values import acl, entry, pfx, policy, sa
+from tests.unit.rri.tables import down, owners, table, text, up
+from tests.values import acl, entry, pfx, policy, sa, ts
 
 HERE = Surroundings(networks=frozenset((pfx("10.1.0.0/16"),)), held=frozenset(("group1",)))
 GROUP = Group("group1", (ip_address("192.0.2.3"),))
@@ -81,3 +82,103 @@ def test_g1_a_limit_that_was_never_near_is_forgotten_with_its_peer() -> None:
     down(rib, *pairs)
     assert rib._limits is not None
     assert rib._limits._peers == {}
+
+
+def test_g1_the_bounds_of_a_length_are_within_it() -> None:
+    rib = Rib(policy(entry(guard=Guard(lengths={4: (16, 24), 6: (32, 64)}))))
+    up(rib, sa(1, "10.2.0.0/15", "10.1.0.0/16", "10.1.1.0/24", "10.1.1.0/25"))
+    up(rib, sa(2, "2001:db8::/31", "2001:db8::/32", "2001:db8:0:1::/64", "2001:db8::/65"))
+    assert table(rib) == {"10.1.0.0/16", "10.1.1.0/24", "2001:db8::/32", "2001:db8:0:1::/64"}
+
+
+def test_e1_two_selectors_that_ask_for_the_same_are_one_wish() -> None:
+    rib = Rib(policy())
+    one = sa(1, "10.1.0.0/16", ts("10.1.0.0/16"))
+    up(rib, one)
+    assert (owners(rib, pfx("10.1.0.0/16")), len(rib.wanted(one.key))) == ([1], 1)
+    down(rib, one)
+    assert (table(rib), rib.wanted(one.key)) == (set(), ())
+
+
+def test_e9_a_deny_line_takes_from_an_sa_what_it_would_carry_there() -> None:
+    lines = acl("deny 192.168.1.7/32 10.0.0.0/17", "permit 192.168.1.0/24 10.0.0.0/16")
+    rib = Rib(policy(entry(access_list=lines)))
+    up(rib, sa(1, "10.0.0.0/16", local_ts=("192.168.1.7/32",)))
+    assert table(rib) == {"10.0.128.0/17"}
+    up(rib, sa(2, "10.0.0.0/16", local_ts=("192.168.1.0/24",)))
+    assert table(rib) == {"10.0.128.0/17", "10.0.0.0/16"}
+
+
+def test_e3_a_line_is_the_oldest_owner_of_its_destination() -> None:
+    lines = acl("permit any 10.1.0.0/16")
+    for overlap in (Overlap.OLDEST, Overlap.NEWEST):
+        rib = Rib(policy(entry(peers=("203.0.113.2",), access_list=lines, static=True, overlap=overlap)))
+        up(rib, sa(0, "10.1.0.0/16"))
+        line = LineKey("mymap 10", 0)
+        first = SaKey("vici", 0) if overlap is Overlap.NEWEST else line
+        route = rib.route(pfx("10.1.0.0/16"))
+        assert route is not None
+        assert route.claims[0].owner == first
+
+
+def test_g8_a_refusal_names_its_owner_and_its_destination() -> None:
+    silent = entry(peers=("203.0.113.2",), access_list=acl("permit any 10.1.0.0/16"), static=True, redundancy="group1")
+    rib = Rib(policy(silent, groups=(GROUP,)))
+    assert [(one.owner, one.destination) for one in rib.refusals()] == [(LineKey("mymap 10", 0), None)]
+    plain = Rib(policy(entry(versions=(4,))))
+    up(plain, sa(1, "0.0.0.0/0", "2001:db8::/32"))
+    assert [str(one.destination) for one in plain.refusals()] == ["0.0.0.0/0", "2001:db8::/32"]
+
+
+def test_g1_limits_of_a_peer_from_scratch() -> None:
+    rules = policy(entry(10, connection="a", guard=Guard(max_routes_per_peer=1)), entry(20), max_routes=3)
+    pairs = [
+        sa(1, "10.1.0.0/16", "10.2.0.0/16", connection="a"),
+        sa(2, "10.3.0.0/16", connection="a", peer="203.0.113.9"),
+        sa(3, "10.4.0.0/16", "10.5.0.0/16"),
+    ]
+    expected = {"10.1.0.0/16", "10.3.0.0/16", "10.4.0.0/16"}
+    assert text(routes_from_scratch(rules, pairs, Surroundings())) == expected
+    rib = Rib(rules)
+    up(rib, *pairs)
+    assert table(rib) == expected
+
+
+def test_e4_neighbours_that_are_given_some_entries_only_are_news_for_what_changes_its_entry() -> None:
+    one = NeighborPolicy(ip_address("198.51.100.2"), entries=frozenset((0,)))
+    plain, given = policy(entry(10)), policy(entry(20), neighbors=(one,))
+    for old, new in ((plain, given), (given, plain), (given, policy(entry(10), neighbors=(one,)))):
+        rib = Rib(old)
+        up(rib, sa(1, "10.1.0.0/16"))
+        assert text(rib.take_policy(new)) == {"10.1.0.0/16"}
+    rib = Rib(plain)
+    up(rib, sa(1, "10.1.0.0/16"))
+    assert rib.take_policy(policy(entry(20))) == set()
+
+
+def test_e3_a_name_that_begins_or_ceases_to_resolve_moves_its_peer() -> None:
+    peer = ip_address("203.0.113.2")
+    rib = Rib(policy(entry(10, peers=("hub.example.org",)), entry(20, reverse_route=False)))
+    up(rib, sa(1, "10.1.0.0/16"))
+    assert table(rib) == set()
+    assert text(rib.take_surroundings(Surroundings(names={"hub.example.org": (peer,)}))) == {"10.1.0.0/16"}
+    assert text(rib.take_surroundings(Surroundings())) == {"10.1.0.0/16"}
+    assert table(rib) == set()
+
+
+def test_g1_n6_a_network_of_a_vrf_that_comes_or_goes_touches_that_vrf() -> None:
+    rib = Rib(policy(entry(10, connection="red", vrf="red"), entry(20), vrfs=(Vrf("red", 10),)))
+    up(rib, sa(1, "172.16.0.0/24", connection="red"), sa(2, "172.16.0.0/24"))
+    there = Surroundings(networks=frozenset((VrfPrefix("red", pfx("172.16.0.0/24")),)))
+    assert text(rib.take_surroundings(there)) == {"172.16.0.0/24 vrf red"}
+    assert table(rib) == {"172.16.0.0/24"}
+    assert text(rib.take_surroundings(Surroundings())) == {"172.16.0.0/24 vrf red"}
+
+
+def test_g5_an_entry_that_does_not_degrade_has_one_path_for_all() -> None:
+    for next_hops in ("self", None):
+        rib = Rib(policy(entry(next_hops=next_hops, tag=1)))
+        up(rib, sa(1, "10.1.0.0/16", is_suspect=True))
+        suspected = rib.path(pfx("10.1.0.0/16"))
+        assert up(rib, sa(1, "10.1.0.0/16")) == set()
+        assert rib.path(pfx("10.1.0.0/16")) == suspected
