@@ -173,8 +173,8 @@ class GuardModel(Model):
         ge=1, le=_MOST,
     )  # fmt: skip
     allow_special: list[_Special] = key(
-        "destinations that are refused otherwise: those that are or cover the peer's address, a BGP neighbor's, or an "
-        "address or network of this machine (local), and those with no unicast meaning",
+        "destinations that are refused otherwise: those that are or cover the peer's address or a BGP neighbor's, "
+        "those that overlap with an address or network of this machine (local), and those with no unicast meaning",
         "a list of peer, neighbor, local, multicast, broadcast, loopback, link-local, unspecified",
         default=[],
         rules="G1",
