@@ -61,7 +61,7 @@ class Controller:
 
     def __init__(self, policy: Policy, sources: Sequence[Source], *, looks_around: bool = False) -> None:
         self.rib = Rib(policy)
-        self.tunnels = Tunnels(policy, time.time() - time.monotonic())
+        self.tunnels = Tunnels(policy)
         self.history = History()
         self.refusals = RefusalLog()
         self.sinks: list[Sink] = []
@@ -301,7 +301,9 @@ class Controller:
 
     def _hear(self, changes: Changes, *, bulk: bool = False) -> None:
         """Takes what sources say."""
-        self._take(self.tunnels.update(changes, time.monotonic()), changes.keys(), bulk=bulk)
+        now = time.monotonic()
+        self.tunnels.epoch = time.time() - now
+        self._take(self.tunnels.update(changes, now), changes.keys(), bulk=bulk)
         self._set_timer()
 
     def _take(self, told: Changes, heard: Collection[SaKey] = (), *, bulk: bool = False) -> None:

@@ -39,10 +39,14 @@ _SPARE_TIMERS = 64
 
 
 class Tunnels:
-    """See the head of this file. ``epoch`` is what makes ``now`` seconds since 1970, None where nobody knows."""
+    """See the head of this file.
+
+    ``epoch`` is what makes ``now`` seconds since 1970, None where nobody knows. Somebody may set the clock: it may be
+    another at each update, as it is for the source that says when a pair came up.
+    """
 
     def __init__(self, policy: Policy, epoch: float | None = None) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         self._known: dict[SaKey, SaPair] = {}
         """As the sources told them."""
         self._lines = LineTable()
@@ -216,9 +220,9 @@ class Tunnels:
 
     def _start(self, sa: SaPair) -> float:
         """From when ``announce-delay`` counts."""
-        if self._epoch is None or not sa.since:
+        if self.epoch is None or not sa.since:
             return self._now
-        age = self._now + self._epoch - sa.since
+        age = self._now + self.epoch - sa.since
         return self._now - age if age > _ROUNDING else self._now
 
     def _resume(self, line: Line, told: _Told) -> None:

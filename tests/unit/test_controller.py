@@ -217,6 +217,16 @@ async def test_g4_the_controller_comes_back_when_a_delay_ends() -> None:
     assert sink.told == ["allow withdraw", {"10.1.0.0/16"}, {"10.1.0.0/16"}]
 
 
+async def test_g7_what_is_long_up_does_not_wait_again_whatever_the_clock_was_when_it_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    controller, sink = build("vici", rules=policy(entry(announce_delay=600)))
+    monkeypatch.setattr("rri_bgp.controller.time.time", lambda: 1_700_000_000.0)
+    controller.update("vici", {sa(1).key: sa(1, "10.1.0.0/16", since=1_700_000_000 - 3600)})
+    controller.update("vici", {sa(2).key: sa(2, "10.2.0.0/16", since=1_700_000_000)})
+    assert sink.told == [{"10.1.0.0/16"}]
+
+
 async def test_g4_many_delays_that_end_at_once_end_in_pieces() -> None:
     controller, sink = build("vici", rules=policy(entry(announce_delay=0.05)))
     await caught_up(controller, many(3 * PIECE))
