@@ -14,13 +14,16 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, RriError, UsageError
 from rri_bgp.model import Destination, Route, SaKey
 from rri_bgp.policy import Config, load
 from rri_bgp.rri import Policy, Rib
+
+if TYPE_CHECKING:
+    from rri_bgp.surroundings.lookout import LookoutStatus
 
 __all__ = ["Around", "Reloaded", "Reloader", "later"]
 
@@ -34,10 +37,16 @@ class Around(Protocol):
     """Who looks around (``surroundings.lookout``), as far as a reload has to tell."""
 
     async def prepare(self, config: Config) -> None:
-        """Looks up what a configuration names and the one before does not. Takes seconds at most."""
+        """Looks up what a configuration names, beside what the one before does. Takes seconds at most."""
 
     def take_config(self, config: Config) -> None:
-        """This configuration holds from now on: said before the controller takes its policy."""
+        """This configuration holds from now on: said as soon as the controller has taken its policy.
+
+        Not before: until then what the one before names is needed, or its routes would go for a moment.
+        """
+
+    def status(self) -> LookoutStatus:
+        """What is around, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,11 @@ class Reloader:
     def running(self) -> Config:
         """What holds now."""
         return self._running
+
+    @property
+    def around(self) -> LookoutStatus | None:
+        """What is around; None where nobody looks."""
+        return None if self._around is None else self._around.status()
 
     @property
     def seconds_left(self) -> float | None:
@@ -168,9 +182,9 @@ class Reloader:
         stop = self._controller.subscribe(notes.heard)
         try:
             await notes.begin()
+            await self._controller.change_policy(config.policy)
             if self._around is not None:
                 self._around.take_config(config)
-            await self._controller.change_policy(config.policy)
         finally:
             stop()
         differing = later(self._started, config)

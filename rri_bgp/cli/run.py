@@ -26,6 +26,8 @@ from rri_bgp.sinks.exabgp.stdio import Streams, is_stream, open_stdio
 from rri_bgp.sources import Source
 from rri_bgp.sources.replay import ReplaySource
 from rri_bgp.sources.vici import ViciSource
+from rri_bgp.surroundings import neighbors_of
+from rri_bgp.surroundings.lookout import Lookout
 
 __all__ = ["run"]
 
@@ -73,7 +75,8 @@ def run(config: Path, log_level: str) -> None:
         for warning in settings.warnings:
             log.warning("%s", warning)
         _collect_garbage_rarely()
-        controller = Controller(settings.policy, [_source(source) for source in settings.sources])
+        sources = [_source(source) for source in settings.sources]
+        controller = Controller(settings.policy, sources, looks_around=True)
         asyncio.run(_run(controller, settings))
     except (RriError, BaseExceptionGroup) as raised:
         error = rri_error_in(raised)
@@ -105,9 +108,12 @@ def _collect_garbage_rarely() -> None:
 
 async def _run(controller: Controller, settings: Config) -> None:
     streams = await open_stdio() if settings.exabgp.listen is None else None
-    reloader = Reloader(controller, settings)
+    lookout = Lookout(settings, controller, lambda: neighbors_of(sink.status() for sink in controller.sinks))
+    reloader = Reloader(controller, settings, lookout)
     async with serving(controller, settings.control.socket, reloader), asyncio.TaskGroup() as group:
         told_to_end = _on_signals(group, reloader)
+        looking = group.create_task(lookout.run())
+        await lookout.has_looked.wait()  # what is ours is known before anything is believed (rule G1)
         following = group.create_task(controller.run(_feed(controller, settings, streams)))
         watching = group.create_task(_watch(controller))
         going_back = group.create_task(reloader.run())
@@ -116,7 +122,7 @@ async def _run(controller: Controller, settings: Config) -> None:
         notify("STOPPING=1")
         if not following.done():
             await _finish(controller, _FINISH_LIMIT[settings.exabgp.listen is None])
-        for task in (following, watching, going_back, ending):
+        for task in (following, watching, going_back, ending, looking):
             task.cancel()
 
 

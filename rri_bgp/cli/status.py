@@ -40,18 +40,25 @@ def source_lines(item: Item) -> Iterator[str]:
 
 
 def _around_lines(item: Item) -> Iterator[str]:
-    """Redundancy groups (rule G2) and host names of peers."""
+    """This machine's addresses, redundancy groups (rule G2), host names of peers."""
+    if item["kernel"]:
+        yield f"this machine's addresses: NOT SEEN: {item['kernel']}"
+    for fifo in item["fifos"]:
+        if fifo["problem"]:
+            yield f"notify FIFO {fifo['path']}: NOT READ: {fifo['problem']}"
     for group in item["groups"]:
         addresses = " ".join(group["addresses"])
         if group["held"]:
             state = "held here"
         else:
             state = "elsewhere, silent" if group["standby_med"] is None else f"elsewhere, MED {group['standby_med']}"
-        yield f"group {group['name']} ({addresses}): {state}"
+        why = f"; {group['why']}" if group["why"] else ""
+        yield f"group {group['name']} ({addresses}): {state}{why}"
     for name in item["names"]:
         entries = ", ".join(name["entries"])
         known = " ".join(name["addresses"]) or f"DOES NOT RESOLVE, so nobody is {entries}'s peer by it"
-        yield f"name {name['name']}: {known}"
+        why = f"; last asked: {name['reason']}" if name["reason"] else ""
+        yield f"name {name['name']}: {known}{why}"
 
 
 def sink_lines(sink: Item) -> Iterator[str]:

@@ -7,6 +7,7 @@ from rri_bgp.policy.config import (
     NotifySettings,
     OnExit,
     ReplaySettings,
+    ResolveSettings,
     SourceSettings,
     ViciSettings,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "NotifySettings",
     "OnExit",
     "ReplaySettings",
+    "ResolveSettings",
     "SourceSettings",
     "ViciSettings",
     "load",

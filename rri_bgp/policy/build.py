@@ -17,6 +17,7 @@ from rri_bgp.policy.config import (
     NotifySettings,
     OnExit,
     ReplaySettings,
+    ResolveSettings,
     SourceSettings,
     ViciSettings,
 )
@@ -81,6 +82,7 @@ def config_of(model: PolicyModel, policy: Policy, file: Path, warnings: tuple[st
         sources=tuple(_source(source, file) for source in model.sources),
         exabgp=_exabgp(model.sinks.exabgp),
         control=ControlSettings(model.control.socket),
+        resolve=ResolveSettings(model.resolve.interval, model.resolve.keep),
         names=frozenset(peer for entry in policy.entries for peer in entry.peers if isinstance(peer, str)),
         groups={
             name: NotifySettings(group.notify.fifo, group.notify.instance)

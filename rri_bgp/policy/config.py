@@ -17,6 +17,7 @@ __all__ = [
     "NotifySettings",
     "OnExit",
     "ReplaySettings",
+    "ResolveSettings",
     "SourceSettings",
     "ViciSettings",
 ]
@@ -82,6 +83,17 @@ class NotifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolveSettings:
+    """How the host names in ``set-peer`` are resolved, in seconds: ``interval`` between two questions for a name.
+
+    ``keep``: how long its last addresses hold after its last good answer, when it stops resolving.
+    """
+
+    interval: float = 60.0
+    keep: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that one policy file says. ``asn`` is the local AS number, 32 bits.
 
@@ -98,6 +110,7 @@ class Config:
     exabgp: ExabgpSettings = ExabgpSettings()
     control: ControlSettings = ControlSettings()
     names: frozenset[str] = frozenset()
+    resolve: ResolveSettings = ResolveSettings()
     groups: Mapping[str, NotifySettings] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     text: str = field(default="", repr=False, compare=False)

@@ -22,6 +22,7 @@ from rri_bgp.policy.schema_io import (
     ExabgpModel,
     LocalModel,
     ReplayModel,
+    ResolveModel,
     SinksModel,
     SourceModel,
     ViciModel,
@@ -60,6 +61,9 @@ class PolicyModel(Model):
     )
     sinks: SinksModel = key("where routes go", "a mapping with the key exabgp")
     control: ControlModel = key("the control socket", "a mapping with the key socket", default=ControlModel())
+    resolve: ResolveModel = key(
+        "how host names in `set-peer` are resolved", "a mapping with the keys interval, keep", default=ResolveModel()
+    )
     guard: TotalGuardModel = key(
         "what holds for all entries together",
         "a mapping with the key max-routes",

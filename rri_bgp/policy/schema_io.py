@@ -21,7 +21,16 @@ from rri_bgp.policy.fields import (
 )
 from rri_bgp.policy.schema_base import MAX_AS, Model, key, or_defaults
 
-__all__ = ["ControlModel", "ExabgpModel", "LocalModel", "ReplayModel", "SinksModel", "SourceModel", "ViciModel"]
+__all__ = [
+    "ControlModel",
+    "ExabgpModel",
+    "LocalModel",
+    "ReplayModel",
+    "ResolveModel",
+    "SinksModel",
+    "SourceModel",
+    "ViciModel",
+]
 
 _AS_TRANS = 23456
 _NOTHING = {"type": "null"}
@@ -150,6 +159,30 @@ class SinksModel(Model):
     NOT_YET: ClassVar = {"kernel": "routes in the kernel (rules N5, N7, G3, G6)"}
     exabgp: Annotated[ExabgpModel, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
         "ExaBGP, over its process API", "a mapping with the keys ack-timeout, on-exit, listen, or nothing"
+    )
+
+
+class ResolveModel(Model):
+    """How the host names in `set-peer` are resolved."""
+
+    interval: float = key(
+        "time between two questions for a name",
+        "seconds, 1..86400",
+        default=60.0,
+        shown="`60`",
+        ge=1,
+        le=86400,
+        allow_inf_nan=False,
+    )
+    keep: float = key(
+        "how long its last addresses hold after its last good answer, when it stops resolving",
+        "seconds, 0..31536000",
+        default=3600.0,
+        shown="`3600`",
+        rules="G7",
+        ge=0,
+        le=31536000,
+        allow_inf_nan=False,
     )
 
 

@@ -14,6 +14,8 @@ from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, UsageError
 from rri_bgp.policy import Config, load
 from rri_bgp.reload import Reloaded, Reloader
+from rri_bgp.rri.entries import Policy
+from rri_bgp.surroundings.lookout import LookoutStatus
 from tests.unit.control.small import Quiet, until
 from tests.values import pfx, sa
 
@@ -93,18 +95,21 @@ async def test_a_reload_of_the_same_changes_nothing(file: Path) -> None:
     assert changed(await Reloader(controller, config).reload()) == set()
 
 
-async def test_an_sa_that_comes_meanwhile_is_no_change_of_the_policy(file: Path) -> None:
+async def test_an_sa_that_comes_meanwhile_is_no_change_of_the_policy(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     controller, config = hub(file)
     late = sa(3, "10.3.0.0/16")
 
-    class Slow:
-        async def prepare(self, config: Config) -> None: ...
+    change = controller.change_policy
 
-        def take_config(self, config: Config) -> None:
-            controller.update("vici", {late.key: late})
+    async def slowly(policy: Policy) -> bool:
+        controller.update("vici", {late.key: late})
+        return await change(policy)
 
+    monkeypatch.setattr(controller, "change_policy", slowly)
     write(file, first=101)
-    done = await Reloader(controller, config, Slow()).reload()
+    done = await Reloader(controller, config).reload()
     assert (changed(done), done.routes) == ({"10.1.0.0/16", "10.3.0.0/16"}, 3)
     assert done.before[pfx("10.3.0.0/16")] is not None, "it was there before the policy was another"
 
@@ -120,9 +125,12 @@ async def test_names_are_looked_up_before_the_policy_is_another(file: Path) -> N
         def take_config(self, config: Config) -> None:
             told.append(f"take, tag {tag(controller)}")
 
+        def status(self) -> LookoutStatus:
+            raise AssertionError
+
     write(file, first=101)
     await Reloader(controller, config, Around()).reload()
-    assert (told, tag(controller)) == (["prepare, tag 100", "take, tag 100"], 101)
+    assert (told, tag(controller)) == (["prepare, tag 100", "take, tag 101"], 101)
 
 
 async def test_a_policy_with_a_mistake_is_not_taken_and_the_one_before_it_holds(file: Path) -> None:

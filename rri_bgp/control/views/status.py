@@ -10,6 +10,7 @@ from rri_bgp.reload import Reloader
 from rri_bgp.rri import MapEntry, Policy
 from rri_bgp.rri.entries import Group
 from rri_bgp.sinks import SinkStatus
+from rri_bgp.surroundings.lookout import LookoutStatus
 
 __all__ = ["sink_fields", "source_fields", "status"]
 
@@ -17,14 +18,16 @@ __all__ = ["sink_fields", "source_fields", "status"]
 def status(controller: Controller, reloader: Reloader | None) -> Item:
     """The answer to ``Ask.STATUS``."""
     sources, sinks = controller.sources(), [sink.status() for sink in controller.sinks]
-    names = _names(controller)
+    around = None if reloader is None else reloader.around
+    names = _names(controller, around)
     return {
         "version": __version__,
         "well": not controller.policy_error
         and bool(sinks)
         and all(source.connected for source in sources)
         and all(map(_is_well, sinks))
-        and all(one["addresses"] for one in names),
+        and all(one["addresses"] for one in names)
+        and (around is None or not (around.kernel or any(fifo.problem for fifo in around.fifos))),
         "policy": None if reloader is None else str(reloader.running.file),
         "policy_error": controller.policy_error,
         "confirm": _confirm(reloader),
@@ -36,7 +39,12 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "changes": controller.changes,
         "sources": [source_fields(source) for source in sources],
         "sinks": [sink_fields(one, controller.rib.policy) for one in sinks],
-        "groups": [_group(controller, group) for group in controller.rib.policy.groups.values()],
+        "kernel": "" if around is None else around.kernel,
+        "groups": [_group(controller, group, around) for group in controller.rib.policy.groups.values()],
+        "fifos": [
+            {"path": str(fifo.path), "problem": fifo.problem, "junk": fifo.junk}
+            for fifo in (() if around is None else around.fifos)
+        ],
         "names": names,
     }
 
@@ -93,17 +101,19 @@ def sink_fields(one: SinkStatus, policy: Policy) -> Item:
     }
 
 
-def _group(controller: Controller, group: Group) -> Item:
-    """A redundancy group (rule G2)."""
+def _group(controller: Controller, group: Group, around: LookoutStatus | None) -> Item:
+    """A redundancy group (rule G2), with the reason where its witnesses do not agree."""
+    states = () if around is None else around.groups
     return {
         "name": group.name,
         "addresses": [str(address) for address in group.addresses],
         "held": group.name in controller.rib.surroundings.held,
         "standby_med": group.standby_med,
+        "why": "".join(state.text for state in states if state.name == group.name and state.instance),
     }
 
 
-def _names(controller: Controller) -> list[Item]:
+def _names(controller: Controller, around: LookoutStatus | None) -> list[Item]:
     """Host names of peers and what they resolve to; the entries of one that does not resolve match nobody by it."""
     found: dict[str, list[MapEntry]] = {}
     for entry in controller.rib.policy.entries:
@@ -111,10 +121,13 @@ def _names(controller: Controller) -> list[Item]:
             if isinstance(peer, str):
                 found.setdefault(peer, []).append(entry)
     known = controller.rib.surroundings.names
+    states = {} if around is None else {state.name: state for state in around.names}
     return [
         {
             "name": name,
             "addresses": [str(address) for address in known.get(name, ())],
+            "reason": states[name].reason if name in states else "",
+            "answered": states[name].answered if name in states else None,
             "entries": [entry.name for entry in entries],
         }
         for name, entries in sorted(found.items())

@@ -276,6 +276,8 @@ STATUS: dict[str, Any] = {
             "detail": "",
         }
     ],
+    "kernel": "",
     "groups": [],
+    "fifos": [],
     "names": [],
 }

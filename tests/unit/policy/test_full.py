@@ -163,7 +163,7 @@ def test_the_full_example_is_this_configuration() -> None:
         sources=(ViciSettings("hub", Path("/run/charon.vici"), 30.0),),
         exabgp=ExabgpSettings(10.0, OnExit.KEEP, Path("/run/rri-bgp/exabgp.sock")),
         names=frozenset({"berlin.example.org"}),
-        groups={"pair": NotifySettings(Path("/run/keepalived.fifo"), "VI_1")},
+        groups={"pair": NotifySettings(Path("/run/rri-bgp-vrrp.fifo"), "VI_1")},
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import Address, Attributes
-from rri_bgp.policy import Config, ControlSettings, ExabgpSettings, ReplaySettings, ViciSettings, load
+from rri_bgp.policy import Config, ControlSettings, ExabgpSettings, ReplaySettings, ResolveSettings, ViciSettings, load
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import EntryKind, MapEntry, Match, Policy, ReverseRoute
 
@@ -120,6 +120,7 @@ sources:
   - replay: {{file: history.jsonl, speed: 2}}
 sinks: {{exabgp: {{ack-timeout: 3}}}}
 control: {{socket: /run/c.sock}}
+resolve: {{interval: 5, keep: 0}}
 {MAP}""",
         FILE,
     )
@@ -131,6 +132,7 @@ control: {{socket: /run/c.sock}}
     )
     assert config.exabgp == ExabgpSettings(3.0)
     assert config.control == ControlSettings(Path("/run/c.sock"))
+    assert config.resolve == ResolveSettings(interval=5.0, keep=0.0)
 
 
 @pytest.mark.parametrize(
