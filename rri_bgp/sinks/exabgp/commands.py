@@ -60,8 +60,8 @@ class Verb(enum.Enum):
 class Audience:
     """Who hears a command: these neighbours, or all that feed on this process where ``peers`` is empty.
 
-    ``asn`` is our AS in their sessions, needed where a path prepends, and theirs is another then. ExaBGP puts our AS
-    into the AS path itself, but only where no path is given.
+    ``asn`` is our AS in their sessions where theirs is another and paths prepend, else 0. ExaBGP puts our AS into the
+    AS path itself, but only where no path is given.
     """
 
     peers: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Audience:
 
     def as_path(self, prepend: int) -> tuple[int, ...]:
         """The AS path that is to be given for so many prepends; empty for none."""
-        return (self.asn,) * (prepend + 1) if prepend else ()
+        return (self.asn,) * (prepend + 1) if prepend and self.asn else ()
 
 
 EVERYBODY = Audience()

@@ -67,6 +67,10 @@ class ExabgpSink:
         self._speaking = self._views[0]
         """Whose command is in flight, or was last."""
         self._selects = self._is_division_due = self._is_policy_new = False
+        self._has_come_up = False
+        """A session has, since the routes were asked for."""
+        self._is_in_doubt = False
+        """ExaBGP has refused something, and nothing has been done since."""
         self._talk.ask(Question(OPENING, self._take_version, self._check_version, _is_version))
 
     # -- the contract ------------------------------------------------------------------------------------------------
@@ -191,6 +195,7 @@ class ExabgpSink:
     def done(self) -> None:
         """See ``Speaker``."""
         command = self._speaking.queue.done()
+        self._is_in_doubt = False
         self._counters[_DONE[command.verb]] += len(command.destinations)
 
     def refused(self) -> None:
@@ -200,7 +205,8 @@ class ExabgpSink:
         if len(command.destinations) == 1:
             what = command.destinations[0]
             log.error("%s refused to %s %s; its log says why", self._name, command.verb.value, what)
-        if self._selects:
+        if self._selects and not self._is_in_doubt:
+            self._is_in_doubt = True
             self._ask_neighbors()  # it also says so where none of them is there any more
 
     def unanswered(self) -> None:
@@ -224,6 +230,7 @@ class ExabgpSink:
         if is_up and self._is_ready:
             self._counters["sessions up"] += 1
             self._waiting_for_rib.add(neighbor.peer)
+            self._has_come_up = True
             self._ask_neighbors()
             self.retry()
 
@@ -260,13 +267,14 @@ class ExabgpSink:
         self._neighbor_lines.clear()
         come = found.keys() - self._neighbors.keys()
         self._neighbors = {peer: self._as_known(one) for peer, one in found.items()}
-        if self._is_ready:
+        if self._is_ready and (come or self._has_come_up):
+            self._has_come_up = False
             if come:
                 log.info("%s has a new neighbor: %s", self._name, ", ".join(sorted(come)))
             # A session came up. ExaBGP may have been reloaded before: a neighbour that is new, back, or has another
             # name or family, has none of the routes that it was given earlier, and nothing tells of that.
             self._ask_routes()
-        else:
+        elif not self._is_ready:
             self._waiting_for_rib.update(peer for peer, one in found.items() if one.neighbor.state == "up")
         self._divide()
 
