@@ -30,6 +30,9 @@ _CLIENTS = 32
 _PATIENCE = 30.0
 """Seconds for a client to ask, and to read each piece of its answer."""
 
+_GOODBYE = 1.0
+"""Seconds that connections have to end: but for a reload nobody waits for anything else, so it takes a few turns."""
+
 _PIECE = 100
 """Items between two turns of everybody else: about a millisecond."""
 
@@ -60,11 +63,12 @@ class _Server:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def hang_up(self) -> None:
-        """Ends all connections, whatever they wait for."""
-        while self._writers:  # a few turns: nobody waits for anything but a connection
+        """Ends all connections, whatever they wait for. A reload that waits for a name server is left alone."""
+        end = asyncio.get_running_loop().time() + _GOODBYE
+        while self._writers and asyncio.get_running_loop().time() < end:
             for writer in self._writers:
                 hang_up(writer)
-            await asyncio.sleep(0)
+            await asyncio.sleep(_GOODBYE / 1000)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client, one question."""
