@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rri_bgp.sinks.exabgp import answers
+from rri_bgp.sinks.exabgp.held import held_route
 
 PIECES = st.sampled_from((
     "done", "error", "shutdown", " 1", "exabgp ", "5.0.15", "{", "}", "[", "]", '"type": "state"', '"neighbor":', ", ",
@@ -20,7 +21,7 @@ TEXT = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)
 def test_no_line_raises(line: str) -> None:
     assert answers.parse(line) is not None
     answers.version(line)
-    answers.held_route(line)
+    held_route(line)
     answers.neighbors(line)
 
 

@@ -51,7 +51,7 @@ PEERS = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
 
 
 def named(number: int, **terms: object) -> NeighborPolicy:
-    return NeighborPolicy(ip_address(PEERS[number]), **terms)  # type: ignore[arg-type]
+    return NeighborPolicy(ip_address(PEERS[number]), **terms)
 
 
 RED, BLUE = Vrf("red", 10, rd="65000:1", label=100), Vrf("blue", 11, rd="65000:2", label=101)
@@ -170,6 +170,8 @@ class Sinking(RuleBasedStateMachine):
             elif choice == "several":
                 self.wanted[destination] = Path(HUB[version])
                 self.wanted.others[destination] = (Path(SECOND[version]), Path(HUB[version], PATHS["second"]))
+            elif choice == "prepended" and self.wanted.policy is POLICIES[0]:
+                self.wanted[destination] = Path(HUB[version])  # none of its entries prepends
             else:
                 self.wanted[destination] = Path(HUB[version], PATHS[choice])
         self.turn(lambda: self.sink.changed(destinations, moves=moves))
@@ -187,6 +189,9 @@ class Sinking(RuleBasedStateMachine):
         self.has_loaded = True
         self.wanted.policy = POLICIES[number]
         self.turn(lambda: self.sink.take_settings(self.wanted.policy))
+        prepended = [destination for destination, path in self.wanted.items() if path.attributes == PATHS["prepended"]]
+        if self.wanted.policy is POLICIES[0]:
+            self.want(prepended, "first", 0, moves=True)
 
     @rule()
     def sources_complete(self) -> None:
@@ -320,9 +325,7 @@ class Sinking(RuleBasedStateMachine):
 
     def sent(self, destination: Destination, path: Path, neighbor: Neighbor, label: int) -> Sent:
         attributes = path.attributes
-        prepends = any(one.attributes.as_path_prepend for one in self.wanted.policy.entries)
-        is_prepended = prepends and neighbor.asn != ASN and not isinstance(destination, FlowRule)
-        prepend = attributes.as_path_prepend if is_prepended else 0
+        prepend = attributes.as_path_prepend if neighbor.asn != ASN and not isinstance(destination, FlowRule) else 0
         plain = Attributes(
             communities=tuple(sorted(attributes.communities)),
             med=None if isinstance(destination, FlowRule) else attributes.med,
@@ -334,7 +337,7 @@ class Sinking(RuleBasedStateMachine):
         for destination, path in self.wanted.items():
             if vrf_of(destination):
                 continue
-            poisoned = not isinstance(destination, FlowRule) and spoilt(Nlri(destination), path)  # type: ignore[arg-type]
+            poisoned = not isinstance(destination, FlowRule) and spoilt(Nlri(destination), path)
             is_had = path.next_hop.version == prefix_of(destination).version and not poisoned
             expected = RouteState.CONFIRMED if is_had else RouteState.REFUSED
             assert self.sink.route(destination).state is expected, destination
@@ -360,4 +363,4 @@ class Sinking(RuleBasedStateMachine):
 
 
 TestSink = Sinking.TestCase
-TestSink.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSink.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
