@@ -97,6 +97,10 @@ def _route(story: Item, route: Item) -> Iterator[str]:
         role = "because" if number == 0 else "also wanted"
         yield f"{role}: {_claimant(claim)}"
         yield f"  taken by entry {claim['entry']} ({claim['where']}), rules {', '.join(claim['rules'])}"
+        if claim["waiting"]:
+            yield f"  the SA has gone, and counts for a while (G4): {claim['waiting']}"
+        if claim["sa"] is not None and claim["sa"]["suspect"]:
+            yield "  its peer does not answer a dead-peer check (G5)"
         if number:
             yield f"  {claim['reason']}"
     for name, sink in route["sinks"].items():

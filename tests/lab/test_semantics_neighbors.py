@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.harness import wait_until
 from lab.semantics.report import Section
 from lab.semantics.world import Seen, World
 
@@ -16,17 +17,20 @@ def test_n10_a_vrf_as_vpn_routes_and_in_a_session_of_its_own(world: World, secti
     world.lab.up("branch1", "net6")
     world.lab.up("branch2", "net")
     world.settle(GREEN)
-    world.settle(GREEN, RED, node="edge")
+    world.settle(GREEN, node="edge")
+    wait_until(lambda: world.from_neighbor("198.51.101.11") == {RED}, "edge has VRF red's routes in their session")
     wanted = Seen(HUB, "65000:100", "65000:1:100", extended="RT:65000:1 RT:65000:99")
     assert world.vpn("ipv4") == {("65000:1", RED): wanted}
     assert world.vpn("ipv6").keys() == {("65000:1", "2001:db8:1::/48")}
-    assert world.from_neighbor("198.51.101.1") == {GREEN}
-    assert world.from_neighbor("198.51.101.11") == {RED}
-    section.show(world, "explain", RED)
+    for node in ("upstream", "edge"):
+        world.rri("inspect", "--wait", "10", node=node)
+        section.show(world, "inspect", node=node)
+    section.show(world, "explain", RED, "--vrf", "red")
     section.keep("vtysh -c 'show bgp ipv4 vpn 10.1.0.0/16'   (upstream)", world.show(f"show bgp ipv4 vpn {RED}"))
     world.lab.down("branch1", child="net")
-    world.settle(GREEN, node="edge")
-    assert world.vpn("ipv4") == {}
+    wait_until(
+        lambda: world.vpn("ipv4") == {} == dict.fromkeys(world.from_neighbor("198.51.101.11")), "it is withdrawn"
+    )
 
 
 def test_n6_one_prefix_in_two_vrfs(world: World, section: Section) -> None:
@@ -38,7 +42,9 @@ def test_n6_one_prefix_in_two_vrfs(world: World, section: Section) -> None:
     world.settle(BLUE, node="edge")
     assert world.path(BLUE) == Seen(HUB, "65000:200", "65000:1:200")
     assert world.vpn("ipv4").keys() == {("65000:1", BLUE)}
+    world.rri("inspect", "--wait", "10", node="upstream")
     section.show(world, "explain", BLUE)
+    section.show(world, "explain", BLUE, "--vrf", "red")
 
 
 def test_n8_a_neighbor_is_given_its_tags_alone(world: World, section: Section) -> None:

@@ -39,6 +39,7 @@ def test_g4_a_flapping_tunnel_sends_nothing(world: World, section: Section) -> N
 def test_g4_announce_delay(world: World, section: Section) -> None:
     """G4: announce-delay waits before the first announcement"""
     world.take("delays")
+    world.settle()
     started = time.monotonic()
     world.lab.up("branch2", "net")
     said = section.show(world, "explain", BRANCH2)

@@ -78,7 +78,7 @@ def _story(controller: Controller, story: Explanation, vrf: str) -> Item:
     return {
         "prefix": str(prefix),
         "route": None if story.route is None else route_fields(controller, story.route, is_full=True),
-        "claims": [_claim(claim) for claim in story.claims],
+        "claims": [_claim(controller, claim) for claim in story.claims],
         "waiting": waiting_for(controller, prefix),
         "elsewhere": _elsewhere(controller, prefix, vrf),
         "covering": [route_fields(controller, route) for route in story.covering],
@@ -97,7 +97,7 @@ def _elsewhere(controller: Controller, prefix: Prefix, vrf: str) -> list[str]:
     return [name for name in names if controller.rib.path(VrfPrefix(name, prefix) if name else prefix) is not None]
 
 
-def _claim(story: ClaimStory) -> Item:
+def _claim(controller: Controller, story: ClaimStory) -> Item:
     claim = story.claim
     return {
         "entry": story.entry.name,
@@ -106,6 +106,7 @@ def _claim(story: ClaimStory) -> Item:
         "selector": None if claim.selector is None else str(claim.selector),
         "owner": owner_fields(claim.owner),
         "sa": None if story.sa is None else sa_fields(story.sa),
+        "waiting": "" if story.sa is None else waiting(controller, story.sa.key),
         "line": _line(story.entry, claim),
         "fate": story.fate.name.lower(),
         "reason": story.fate.value,
