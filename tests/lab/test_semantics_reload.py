@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from lab.semantics.report import Section
 from lab.semantics.world import Seen, World, policy
@@ -64,7 +65,7 @@ def test_e4_a_reload_that_is_confirmed_stays(world: World) -> None:
     all_up(world)
     world.write(policy("reload", RETAGGED))
     world.rri("reload", "--confirm", "2")
-    world.rri("reload", "--confirm-now")
+    world.rri("confirm")
     world.becomes(BRANCHES[0], Seen(HUB, "65000:21", "65000:1:21"))
     time.sleep(2.5)  # it is that time that must change nothing
     assert world.path(BRANCHES[0]) == Seen(HUB, "65000:21", "65000:1:21")
@@ -73,31 +74,47 @@ def test_e4_a_reload_that_is_confirmed_stays(world: World) -> None:
 def test_e4_plan_says_what_the_reload_then_does(world: World, section: Section) -> None:
     """E4: plan against the running hub says what the reload then does"""
     all_up(world)
-    text = policy(
-        "reload",
-        RETAGGED,
-        ("    - permit ip any 10.50.0.0/16\n", "    - permit ip any 10.52.0.0/16\n"),
-    )
-    world.write(text, NEXT)
+    moved = ("    - permit ip any 10.50.0.0/16\n", "    - permit ip any 10.52.0.0/16\n")
+    world.write(policy("reload", RETAGGED, moved), NEXT)
     section.show(world, "plan", NEXT)
     plan = world.json("plan", NEXT, code=1)
     before = tags(world)
-    world.write(text)
     with world.wire() as wire:
-        did = world.json("reload")
+        did = world.json("reload", NEXT)
         world.settle("10.51.0.0/16", "10.52.0.0/16", *BRANCHES)
         for prefix in BRANCHES:
             world.becomes(prefix, Seen(HUB, "65000:21", "65000:1:21"))
     after = tags(world)
-    announced, withdrawn, changed = (
-        {one["destination"] for one in plan[key]} for key in ("announced", "withdrawn", "changed")
-    )
-    assert announced == after.keys() - before.keys() == {"10.52.0.0/16"}
-    assert withdrawn == before.keys() - after.keys() == {"10.50.0.0/16"}
-    assert changed == {prefix for prefix in before.keys() & after.keys() if before[prefix] != after[prefix]}
-    assert did["changes"] == plan["changes"]
+    assert plan["changes"] == did["changes"]
+    assert (plan["announced"], plan["changed"], plan["withdrawn"]) == (1, 2, 1)
+    assert told(plan, "before") == {prefix: tag for prefix, tag in before.items() if after.get(prefix) != tag}
+    assert told(plan, "after") == {prefix: tag for prefix, tag in after.items() if before.get(prefix) != tag}
     said = " ".join(wire.updates()).split()
-    assert sorted(said) == sorted([*(f"+{one}" for one in announced | changed), *(f"-{one}" for one in withdrawn)])
-    assert said[-1] == "-10.50.0.0/16", "withdraws last"
+    assert sorted(said) == ["+10.1.0.0/16", "+10.2.0.0/16", "+10.52.0.0/16", "-10.50.0.0/16"]
     section.show(world, "inspect", node="upstream")
-    assert world.rri("plan", NEXT) != ""
+    section.say("Once it is taken:")
+    section.show(world, "plan", NEXT)
+    world.rri("plan", NEXT, code=0)
+
+
+def told(plan: dict[str, Any], when: str) -> dict[str, str]:
+    """The large communities that a plan foretells, before or after."""
+    return {one["prefix"]: one[when]["large_communities"][0] for one in plan["changes"] if one[when] is not None}
+
+
+def test_e4_withdraws_come_last(world: World, section: Section) -> None:
+    """E4: where a prefix moves, what is announced goes out before what is withdrawn"""
+    world.take("reload")
+    world.settle(*OFFICES)
+    split = (
+        "    - permit ip any 10.50.0.0/16\n",
+        "    - permit ip any 10.50.0.0/17\n    - permit ip any 10.50.128.0/17\n",
+    )
+    with world.wire() as wire:
+        world.take("reload", split)
+        world.settle("10.50.0.0/17", "10.50.128.0/17", "10.51.0.0/16")
+    said = " ".join(wire.updates()).split()
+    assert sorted(said[:-1]) == ["+10.50.0.0/17", "+10.50.128.0/17"]
+    assert said[-1] == "-10.50.0.0/16"
+    section.say(f"UPDATEs, in this order: `{'`, `'.join(said)}`")
+    section.show(world, "explain", "10.50.0.0/16")
