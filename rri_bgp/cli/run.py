@@ -22,7 +22,8 @@ from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks.exabgp.attach import accept_exabgps
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
-from rri_bgp.sinks.exabgp.stdio import Streams, is_stream, open_stdio
+from rri_bgp.sinks.exabgp.stdio import is_stream, open_stdio
+from rri_bgp.sinks.exabgp.streams import Streams
 from rri_bgp.sources import Source
 from rri_bgp.sources.replay import ReplaySource
 from rri_bgp.sources.vici import ViciSource

@@ -17,6 +17,7 @@ from rri_bgp.errors import RriError
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import Feeder, Wanted
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from rri_bgp.sinks.exabgp.streams import EagerReader
 from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["HELLO", "accept_exabgps"]
@@ -36,7 +37,7 @@ async def accept_exabgps(feeder: Feeder, wanted: Wanted, path: Path, settings: E
     """
     writers: set[asyncio.StreamWriter] = set()
 
-    async def attached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def attached(reader: EagerReader, writer: asyncio.StreamWriter) -> None:
         writers.add(writer)
         try:
             await _attach(feeder, wanted, reader, writer, settings)
@@ -48,7 +49,10 @@ async def accept_exabgps(feeder: Feeder, wanted: Wanted, path: Path, settings: E
 
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listening(path))
-        server = await asyncio.start_unix_server(attached, sock=listener)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(
+            lambda: asyncio.StreamReaderProtocol(EagerReader(), attached), sock=listener
+        )
         stack.callback(_hang_up, writers)
         stack.callback(server.close)
         await asyncio.Event().wait()
@@ -62,7 +66,7 @@ def _hang_up(writers: set[asyncio.StreamWriter]) -> None:
 async def _attach(
     feeder: Feeder,
     wanted: Wanted,
-    reader: asyncio.StreamReader,
+    reader: EagerReader,
     writer: asyncio.StreamWriter,
     settings: ExabgpSettings,
 ) -> None:

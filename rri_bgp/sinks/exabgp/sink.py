@@ -29,6 +29,7 @@ from rri_bgp.sinks.exabgp.dialects import ALLOWED, EXABGP5, dialect_of
 from rri_bgp.sinks.exabgp.forms import FAMILIES, Key, form_of
 from rri_bgp.sinks.exabgp.held import HeldRoute, held_route
 from rri_bgp.sinks.exabgp.holdings import KeyState, worst
+from rri_bgp.sinks.exabgp.streams import EagerReader
 from rri_bgp.sinks.exabgp.talk import Question, Talk
 from rri_bgp.sinks.exabgp.views import Terms, View, divide, holdings, inherited
 
@@ -43,7 +44,7 @@ class ExabgpSink:
     def __init__(
         self,
         wanted: Wanted,
-        reader: asyncio.StreamReader,
+        reader: EagerReader,
         writer: asyncio.StreamWriter,
         settings: ExabgpSettings,
         *,

@@ -12,11 +12,9 @@ import stat
 import sys
 
 from rri_bgp.errors import EnvironmentProblem
+from rri_bgp.sinks.exabgp.streams import EagerReader, Streams
 
-__all__ = ["Streams", "check_stdio", "is_stream", "open_stdio"]
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
+__all__ = ["check_stdio", "is_stream", "open_stdio"]
 
 def check_stdio() -> None:
     """Whether stdin and stdout lead to ExaBGP.
@@ -44,7 +42,7 @@ async def open_stdio() -> Streams:
     commands, answers = os.dup(1), os.dup(0)
     os.dup2(2, 1)
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
+    reader = EagerReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(answers, "rb", 0))
     transport, protocol = await loop.connect_write_pipe(
         lambda: asyncio.streams.FlowControlMixin(loop=loop), os.fdopen(commands, "wb", 0)

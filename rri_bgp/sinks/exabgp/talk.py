@@ -22,12 +22,12 @@ from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.answers import Done, Error, NeighborEvent, Other, Shutdown
 from rri_bgp.sinks.exabgp.commands import OPENING_ANSWERS, PROBE, PROBE_BEGINS
 from rri_bgp.sinks.exabgp.dialogue import Dialogue, Effect, Heard, State
+from rri_bgp.sinks.exabgp.streams import EagerReader
 
 __all__ = ["Question", "Speaker", "Talk"]
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 65536
 _DONE = b"done\n"
 
 
@@ -71,7 +71,7 @@ class Talk:
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
+        reader: EagerReader,
         writer: asyncio.StreamWriter,
         speaker: Speaker,
         patience: float,
@@ -123,7 +123,9 @@ class Talk:
         self._is_open = True
         try:
             self.pump()
-            await self._read()
+            await self._reader.hand_over(self._hear)
+            self._dialogue.step(Heard.SHUTDOWN)
+            log.info("%s is shutting down, or has closed the stream", self._name)
         finally:
             self._is_open = False
             self._deadline = None
@@ -147,19 +149,11 @@ class Talk:
 
     # -- from ExaBGP -------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        while data := await self._reader.read(_CHUNK):
-            if data == _DONE and self._dialogue.state is State.COMMANDED and self._lines.is_whole:
-                self._step(Heard.DONE)
-            elif not self._take_all(data):
-                self._dialogue.step(Heard.SHUTDOWN)
-                log.info("%s is shutting down", self._name)
-                return
-        self._dialogue.step(Heard.SHUTDOWN)
-        log.info("%s closed the stream", self._name)
-
-    def _take_all(self, data: bytes) -> bool:
+    def _hear(self, data: bytes) -> bool:
         """Takes some bytes; False where ExaBGP is going."""
+        if data == _DONE and self._dialogue.state is State.COMMANDED and self._lines.is_whole:
+            self._step(Heard.DONE)
+            return True
         for line in self._lines.feed(data):
             answer = answers.parse(line)
             if isinstance(answer, Shutdown):
