@@ -1,7 +1,7 @@
 """The controller's resident memory by the number of routes.
 
-ExaBGP is played by ``bench.stub`` here: the controller's memory does not depend on who answers. The SAs come a thousand
-at a time, so that no large line of a recording is in the figure.
+ExaBGP is played by ``bench.stub`` here: the controller's memory does not depend on who answers. The SAs come a hundred
+at a time, so that no large line of a recording is in the figure, not even in that of a thousand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIZES = (1_000, 10_000, 100_000, 500_000)
 AIM = 2.0
 """KiB a route."""
 
-_PIECE = 1_000
+_PIECE = 100
 _SETTLE = 0.3
 _DEADLINE = 300.0
 
