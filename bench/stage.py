@@ -12,12 +12,13 @@ import json
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import BenchError, proc
 from bench.upstream import Upstream, listening
-from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, running
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, accepting, running
+from rri_bgp.sinks.exabgp.streams import Streams
 
 __all__ = ["Helper", "Stage", "floor", "naive", "plugin", "stage"]
 
@@ -33,6 +34,8 @@ class Helper:
 
     module: str
     arguments: tuple[str, ...]
+    speaker: tuple[str, ...] = ("exabgp",)
+    """What runs ExaBGP: itself, or ``rri-bgp exabgp``."""
 
 
 def plugin(policy: Path, *, plain: bool = False, noted: tuple[int, ...] = ()) -> Helper:
@@ -117,6 +120,7 @@ async def stage(folder: Path, helper: Helper) -> AsyncIterator[Stage]:
     run = (sys.executable, "-m", helper.module, str(gate), *helper.arguments)
     async with listening() as (upstream, port), accepting(gate) as helpers:
         daemon = Daemon("exabgp", SPEAKER, LISTENER, port, run, environment={"PYTHONPATH": str(ROOT)})
+        daemon = replace(daemon, program=helper.speaker)
         pid = 0
         try:
             async with running(daemon, folder) as exabgp:

@@ -23,7 +23,7 @@ class _Verbs(click.Group):
 
     _names = (
         "run", "attach", "check", "help", "plan", "reload", "confirm", "show", "explain", "watch", "events",
-        "inspect", "record", "demo", "completion",
+        "inspect", "record", "demo", "exabgp", "completion",
     )  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:

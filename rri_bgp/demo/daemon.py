@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rri_bgp.errors import EnvironmentProblem
+from rri_bgp.sinks.exabgp.streams import EagerReader, Streams, server_protocol
 
-__all__ = ["LISTENER", "SPEAKER", "Daemon", "Streams", "accepting", "free_port", "running"]
+__all__ = ["LISTENER", "SPEAKER", "Daemon", "accepting", "free_port", "running"]
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 SPEAKER = "127.0.0.1"
 LISTENER = "127.0.0.2"
@@ -47,6 +47,8 @@ class Daemon:
     families: tuple[str, ...] = ("ipv4 unicast", "ipv6 unicast")
     api: tuple[str, ...] = ("neighbor-changes;",)
     environment: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("exabgp",)
+    """Python's module, and arguments, that are ExaBGP."""
 
     def config(self) -> str:
         """The text of its configuration file."""
@@ -106,7 +108,7 @@ async def running(daemon: Daemon, folder: Path) -> AsyncIterator[Process]:
     config.write_text(daemon.config())
     with (folder / f"{daemon.name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "exabgp", "server", str(config),
+            sys.executable, "-m", *daemon.program, "server", str(config),
             stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=daemon.environ(), cwd=folder,
             start_new_session=True,
         )  # fmt: skip
@@ -122,11 +124,12 @@ async def accepting(path: Path) -> AsyncIterator[asyncio.Queue[Streams]]:
     found: asyncio.Queue[Streams] = asyncio.Queue()
     writers: list[asyncio.StreamWriter] = []
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(reader: EagerReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         await found.put((reader, writer))
 
-    server = await asyncio.start_unix_server(connected, path, limit=_LONGEST_LINE)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: server_protocol(connected, _LONGEST_LINE), path)
     try:
         yield found
     finally:

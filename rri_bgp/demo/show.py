@@ -20,11 +20,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, free_port, running
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, accepting, free_port, running
 from rri_bgp.demo.story import Follower, Step, expected_routes
 from rri_bgp.demo.updates import Change, Upstream
 from rri_bgp.errors import EnvironmentProblem
 from rri_bgp.sinks.exabgp.dialects import OLDEST_5
+from rri_bgp.sinks.exabgp.streams import Streams
 
 __all__ = ["Kind", "Line", "Outcome", "Script", "play"]
 

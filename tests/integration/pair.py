@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, free_port, running
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, accepting, free_port, running
 from rri_bgp.demo.updates import Change, Upstream
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from rri_bgp.sinks.exabgp.streams import Streams
 from tests.wanted import Wanted
 
 __all__ = ["DEADLINE", "Pair", "Speaker", "Wanted", "pair", "sinking", "upstream"]

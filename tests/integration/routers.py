@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from rri_bgp.demo.daemon import Daemon, Streams, accepting, free_port, running
+from rri_bgp.demo.daemon import Daemon, accepting, free_port, running
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from rri_bgp.sinks.exabgp.streams import Streams
 from tests.integration.pair import DEADLINE
 from tests.wanted import Wanted
 

@@ -23,6 +23,7 @@ from rri_bgp.rri.entries import NeighborPolicy, Overlap, Policy, Vrf
 from rri_bgp.sinks import RouteState
 from rri_bgp.sinks.exabgp.paths import path_ids
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from rri_bgp.sinks.exabgp.streams import EagerReader
 from tests.property.exabgp import ASN, GARBAGE, ExaBgp, Neighbor, Nlri, Sent, is_command, spoilt
 from tests.values import HUB4, HUB6, entry, policy
 from tests.wanted import Wanted
@@ -122,7 +123,7 @@ class Sinking(RuleBasedStateMachine):
     # -- a life --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self.reader = asyncio.StreamReader(loop=self.loop)
+        self.reader = EagerReader(loop=self.loop)
         self.writer = Writer(self.exabgp)
         self.sink = ExabgpSink(
             self.wanted, self.reader, cast(asyncio.StreamWriter, self.writer), ExabgpSettings(ACK_TIMEOUT)
@@ -152,8 +153,7 @@ class Sinking(RuleBasedStateMachine):
         data = bytes(self.exabgp.outbox[:count])
         del self.exabgp.outbox[:count]
         if data:
-            self.reader.feed_data(data)
-            self.turn()
+            self.turn(lambda: self.reader.feed_data(data))
 
     # -- what happens --------------------------------------------------------------------------------------------
 

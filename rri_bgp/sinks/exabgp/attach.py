@@ -17,7 +17,7 @@ from rri_bgp.errors import RriError
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import Feeder, Wanted
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
-from rri_bgp.sinks.exabgp.streams import EagerReader
+from rri_bgp.sinks.exabgp.streams import EagerReader, server_protocol
 from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["HELLO", "accept_exabgps"]
@@ -50,9 +50,7 @@ async def accept_exabgps(feeder: Feeder, wanted: Wanted, path: Path, settings: E
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listening(path))
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(
-            lambda: asyncio.StreamReaderProtocol(EagerReader(), attached), sock=listener
-        )
+        server = await loop.create_unix_server(lambda: server_protocol(attached), sock=listener)
         stack.callback(_hang_up, writers)
         stack.callback(server.close)
         await asyncio.Event().wait()

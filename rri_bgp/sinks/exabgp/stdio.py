@@ -16,6 +16,7 @@ from rri_bgp.sinks.exabgp.streams import EagerReader, Streams
 
 __all__ = ["check_stdio", "is_stream", "open_stdio"]
 
+
 def check_stdio() -> None:
     """Whether stdin and stdout lead to ExaBGP.
 

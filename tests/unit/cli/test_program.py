@@ -16,7 +16,7 @@ from tests.unit.control.small import DEADLINE
 
 VERBS = (
     "run", "check", "help", "plan", "reload", "confirm", "show", "explain", "watch", "events", "inspect", "record",
-    "demo", "completion",
+    "demo", "exabgp", "completion",
 )  # fmt: skip
 SHOWN = ("show routes", "show sas", "show refusals", "show kernel", "show status")
 

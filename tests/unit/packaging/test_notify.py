@@ -16,8 +16,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, Streams, accepting, free_port, running
+from rri_bgp.demo.daemon import LISTENER, SPEAKER, Daemon, accepting, free_port, running
 from rri_bgp.demo.updates import Upstream
+from rri_bgp.sinks.exabgp.streams import Streams
 
 DEADLINE = 60.0
 """Seconds that any one condition may take."""
@@ -162,7 +163,7 @@ class HeldRelay:
         self.holds = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def run(self, exabgp: Streams, controller: Streams) -> None:
+    async def run(self, exabgp: Streams, controller: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         """Joins the two until cancelled."""
         controller[1].write(b"attach exabgp\n")
         async with asyncio.TaskGroup() as group:

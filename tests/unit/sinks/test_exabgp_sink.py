@@ -15,6 +15,7 @@ from rri_bgp.model import Attributes, Path, Prefix
 from rri_bgp.policy.config import ExabgpSettings
 from rri_bgp.sinks import RouteState
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
+from rri_bgp.sinks.exabgp.streams import connection
 from tests.values import HUB4, pfx
 from tests.wanted import Wanted
 
@@ -75,7 +76,7 @@ async def dialogue(ack_timeout: float = 60.0) -> AsyncIterator[Dialogue]:
     ours, theirs = socket.socketpair()
     wanted = Wanted()
     async with asyncio.TaskGroup() as group:
-        reader, writer = await asyncio.open_connection(sock=ours)
+        reader, writer = await connection(ours)
         sink = ExabgpSink(wanted, reader, writer, ExabgpSettings(ack_timeout))
         their_reader, their_writer = await asyncio.open_connection(sock=theirs)
         talk = Dialogue(sink, wanted, their_reader, their_writer, group.create_task(_quietly(sink)))
