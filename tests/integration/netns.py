@@ -10,9 +10,10 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Namespace", "namespace"]
+__all__ = ["DEADLINE", "Namespace", "namespace"]
 
 DEADLINE = 30.0
 
@@ -62,8 +63,11 @@ _USER_TO_MAKE = () if _AS_ROOT else ("--user", "--map-root-user")
 
 
 @contextlib.asynccontextmanager
-async def namespace(module: str, *arguments: str) -> AsyncIterator[Namespace]:
-    """Runs a module in a new namespace with a link ``eth0`` (its other end: ``eth1``), and without any capability."""
+async def namespace(module: str, *arguments: str, speaks: bool = True) -> AsyncIterator[Namespace]:
+    """Runs a module in a new namespace with a link ``eth0`` (its other end: ``eth1``), and without any capability.
+
+    ``speaks``: it says something as soon as it runs.
+    """
     process = await asyncio.create_subprocess_exec(
         "unshare", "--net", *_USER_TO_MAKE,
         "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs",
@@ -72,7 +76,10 @@ async def namespace(module: str, *arguments: str) -> AsyncIterator[Namespace]:
     )  # fmt: skip
     made = Namespace(process)
     try:
-        await made.until(lambda _: True)
+        if speaks:
+            await made.until(lambda _: True)
+        else:
+            await _inside(process.pid)
         await made.ip(
             "link add eth0 type veth peer name eth1", "link set eth0 up", "link set eth1 up", "link set lo up"
         )
@@ -81,3 +88,10 @@ async def namespace(module: str, *arguments: str) -> AsyncIterator[Namespace]:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+async def _inside(process: int) -> None:
+    """Waits until the process is in a network namespace of its own."""
+    async with asyncio.timeout(DEADLINE):
+        while Path(f"/proc/{process}/ns/net").readlink() == Path("/proc/self/ns/net").readlink():  # noqa: ASYNC110, ASYNC240  # nobody tells
+            await asyncio.sleep(0.01)

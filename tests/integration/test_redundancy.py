@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.netns import Namespace, namespace
+from tests.integration.netns import DEADLINE, Namespace, namespace
 
 VIRTUAL = "192.168.0.3"
 KEEPALIVED = """\
@@ -30,6 +32,75 @@ vrrp_instance VI_1 {{
     }}
 }}
 """
+
+
+POLICY = """\
+version: 1
+local: {{as: 65000, next-hop: 198.51.100.1}}
+sources: [replay: {{file: {folder}/sas.jsonl}}]
+sinks: {{exabgp: {{listen: {folder}/run/exabgp.sock}}}}
+control: {{socket: {folder}/run/control.sock}}
+crypto-maps:
+  branches:
+    redundancy: group1
+    entries:
+      - {{seq: 10, type: dynamic, reverse-route: {{tag: 100}}}}
+redundancy:
+  group1: {{virtual-address: 192.168.0.3, standby: {standby}}}
+"""
+SAS = (
+    {"format": "rri-bgp sa history", "version": 1},
+    {
+        "at": 0.0,
+        "snapshot": [
+            {
+                "uniqueid": 1, "connection": "branch1", "child": "net", "peer": "203.0.113.2", "local": "203.0.113.1",
+                "mode": "tunnel", "state": "INSTALLED", "local_ts": [], "identity": "", "ike_id": 1, "reqid": 1,
+                "remote_ts": [{"start": "10.1.0.0", "end": "10.1.255.255"}],
+            }
+        ],
+    },
+)  # fmt: skip
+
+
+async def shown(folder: Path) -> tuple[list[str], bool] | None:
+    """The next hops and MEDs of the controller's routes, and whether it holds its group; None before it answers."""
+    found = []
+    for what in ("routes", "status"):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "rri_bgp", "show", what, "--json", "--socket", f"{folder}/run/control.sock",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        if not out:
+            return None
+        found.append(json.loads(out))
+    routes, status = found
+    if not status["complete"]:
+        return None
+    return [f"{route['next_hop']} {route['med']}" for route in routes["routes"]], status["groups"][0]["held"]
+
+
+async def until_shown(folder: Path, wanted: tuple[list[str], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while await shown(folder) != wanted:  # noqa: ASYNC110  # it is asked, it does not tell
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("standby", "away"), [("silent", []), ("{med: 200}", ["198.51.100.1 200"])])
+async def test_g2_the_controller_announces_while_it_holds_the_address(
+    tmp_path: Path, standby: str, away: list[str]
+) -> None:
+    (tmp_path / "run").mkdir(mode=0o750)
+    (tmp_path / "sas.jsonl").write_text("".join(json.dumps(line) + "\n" for line in SAS))
+    file = tmp_path / "hub.yaml"
+    file.write_text(POLICY.format(folder=tmp_path, standby=standby))
+    async with namespace("rri_bgp", "run", "--config", str(file), speaks=False) as gateway:
+        await until_shown(tmp_path, (away, False))
+        await gateway.ip(f"addr add {VIRTUAL}/24 dev eth0")
+        await until_shown(tmp_path, ([f"{VIRTUAL} None"], True))
+        await gateway.ip(f"addr del {VIRTUAL}/24 dev eth0")
+        await until_shown(tmp_path, (away, False))
 
 
 async def test_g2_the_kernels_word_is_enough_where_nobody_else_is_asked() -> None:
