@@ -220,6 +220,11 @@ class Controller:
         return self.complete and not self._backlog
 
     @property
+    def is_reviewed(self) -> bool:
+        """Whether the routes go by the surroundings that were told last: large tables are looked through in pieces."""
+        return not self._reviews
+
+    @property
     def is_settled(self) -> bool:
         """Whether all there is to say has been said: every source complete, a sink there, none with anything to do."""
         if not self.is_caught_up or self._reviews or self._moves or self._changeover is not None:

@@ -185,6 +185,8 @@ class Reloader:
             await self._controller.change_policy(config.policy)
             if self._around is not None:
                 self._around.take_config(config)
+            while not self._controller.is_reviewed:  # noqa: ASYNC110  # it is told in turns
+                await asyncio.sleep(0)
         finally:
             stop()
         differing = later(self._started, config)
@@ -244,6 +246,7 @@ def later(running: Config, found: Config) -> tuple[str, ...]:
     """The sections that differ and that a reload does not take."""
     pairs = {
         "sources": (running.sources, found.sources),
+        "resolve": (running.resolve, found.resolve),
         "sinks": (running.exabgp, found.exabgp),
         "control": (running.control, found.control),
     }

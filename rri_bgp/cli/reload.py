@@ -30,8 +30,8 @@ def reload(file: Path | None, confirm: float | None, verbose: bool, socket: Path
     Without FILE it is the file that the controller was started with, as SIGHUP does. Another FILE is taken until the
     next reload or start, and the controller must be able to read it.
 
-    `sources`, `sinks` and `control` are taken at the next start only; it says so where they differ. A
-    policy with mistakes is not taken. While one waits for `confirm`, a reload without --confirm is refused, and one
+    `sources`, `resolve`, `sinks` and `control` are taken at the next start only; it says so where they differ. A policy
+    with mistakes is not taken. While one waits for `confirm`, a reload without --confirm is refused, and one
     with it takes its place: both go back to the same last good policy.
 
     Exit code 0: it is taken. 2: it is not; the one before it holds.
