@@ -76,7 +76,7 @@ def _against_controller(socket: Path, config: Config) -> tuple[World, World, tup
     running = parse(state.text, state.file)
     return (
         world(running.policy, state.surroundings, state.candidates),
-        world(config.policy, around(state.surroundings, running, config), state.candidates),
+        world(config.policy, around(state, running, config), state.candidates),
         later(running, config),
     )
 

@@ -10,6 +10,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from rri_bgp.control.views.state import State
 from rri_bgp.model import Address
 from rri_bgp.policy import Config
 from rri_bgp.rri.surroundings import Surroundings
@@ -19,19 +20,18 @@ from rri_bgp.surroundings.resolver import resolve
 __all__ = ["around"]
 
 
-def around(known: Surroundings, running: Config, config: Config) -> Surroundings:
-    """The surroundings under ``config``, where they are ``known`` under ``running``. May block, for seconds."""
+def around(state: State, running: Config, config: Config) -> Surroundings:
+    """The surroundings under ``config``, of a controller in this state under ``running``. May block, for seconds."""
+    known, groups = state.surroundings, config.policy.groups
+    others = {name for name in groups if _group(config, name) != _group(running, name)}
     names = {name: known.names[name] for name in config.names if name in known.names}
     names.update(_resolved(sorted(config.names - running.names)))
-    found = replace(known, names=names)
-    others = {name for name in config.policy.groups if _group(config, name) != _group(running, name)}
-    found = replace(found, held=(known.held & config.policy.groups.keys()) - others)
-    if not (known.addresses or known.networks):  # the controller cannot see either
-        return found
-    if others or config.policy.vrfs != running.policy.vrfs:
+    held, networks = known.held & (groups.keys() - others), known.networks
+    if state.looks and (others or config.policy.vrfs != running.policy.vrfs):
         look = look_now(config.policy)
-        found = replace(found, networks=look.networks, held=found.held | (look.held & others))
-    return found
+        held |= look.held & others
+        networks = look.networks if known.addresses else networks  # none are known: it goes by recordings alone
+    return replace(known, held=held, networks=networks, names=names)
 
 
 def _group(config: Config, name: str) -> tuple[object, object]:

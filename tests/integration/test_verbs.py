@@ -12,6 +12,7 @@ from typing import Any
 
 from rri_bgp.demo.updates import Change, on_the_wire
 from rri_bgp.model import Attributes, Path
+from rri_bgp.surroundings import look_now
 from tests.integration.pair import DEADLINE
 from tests.integration.test_lifecycle import Hub, changes, whole
 from tests.values import pfx
@@ -145,3 +146,53 @@ async def test_events_tell_of_the_reload(tmp_path: FilePath) -> None:
         ("live", "10.1.0.0/16", 101),
         ("live", "2001:db8:1::/48", 101),
     }
+
+
+AROUND = """\
+access-lists:
+  far: [permit ip any 10.7.0.0/16]
+  near: [permit ip any 10.8.0.0/16]
+redundancy:
+  here: {virtual-address: OURS}
+  away: {virtual-address: 203.0.113.250}
+vrfs:
+  red: {table: 1234, rd: "65000:1", export: ["65000:1"]}
+crypto-maps:
+  static:
+    entries:
+      - {seq: 10, type: static, set-peer: localhost, match-address: far, reverse-route: {static: true}}
+      - {seq: 20, type: static, set-peer: no-such-host.invalid, match-address: far, reverse-route: {static: true}}
+      - {seq: 30, type: static, set-peer: 203.0.113.9, match-address: near, redundancy: here,
+         reverse-route: {static: true}}
+      - {seq: 40, type: static, set-peer: 203.0.113.9, match-address: near, redundancy: away,
+         reverse-route: {static: true, tag: 5}}
+"""
+
+
+def is_ours(text: str) -> bool:
+    """Whether an address of this machine may be a virtual one."""
+    return ip_address(text).version == 4 and not ip_address(text).is_loopback
+
+
+async def test_g2_e3_plan_looks_around_for_what_only_the_new_policy_names(tmp_path: FilePath) -> None:
+    hub = Hub(tmp_path, is_service=True)
+    async with whole(hub) as (both, _speaker, _process):
+        ours = next(one for one in sorted(map(str, look_now().addresses)) if is_ours(one))
+        new = tmp_path / "new.yaml"
+        new.write_text(hub.policy.read_text().replace("crypto-maps:\n", AROUND.replace("OURS", f'"{ours}"')))
+        plan = await asked(hub, "plan", str(new))
+        report = await asked(hub, "reload", str(new))
+        assert report["changes"] == plan["changes"]
+        assert {(change["action"], change["prefix"], change["entry"]) for change in plan["changes"]} == {
+            ("announce", "10.7.0.0/16", "static 10"),
+            ("announce", "10.8.0.0/16", "static 30"),
+        }
+        await both.until(lambda: {pfx("10.7.0.0/16"), pfx("10.8.0.0/16")} <= both.upstream.routes.keys())
+        status = await asked(hub, "show", "status")
+        names = {one["name"]: one["addresses"] for one in status["names"]}
+        assert names["no-such-host.invalid"] == []
+        assert names["localhost"] != []
+        assert {one["name"]: one["held"] for one in status["groups"]} == {"here": True, "away": False}
+        assert (await asked(hub, "reload"))["changes"] == [
+            change | {"action": "withdraw", "before": change["after"], "after": None} for change in plan["changes"]
+        ]

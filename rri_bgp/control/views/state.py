@@ -29,12 +29,14 @@ __all__ = ["State", "read_state", "state"]
 class State:
     """What a controller has: the text of its policy and the file that it came from, and what it knows.
 
-    ``candidates`` are the SA pairs that count, and those that might under another policy.
+    ``looks``: it sees the kernel's addresses. ``candidates`` are the SA pairs that count, and those that might under
+    another policy.
     """
 
     file: Path
     text: str
     surroundings: Surroundings
+    looks: bool
     candidates: tuple[Candidate, ...]
 
 
@@ -45,7 +47,8 @@ def state(controller: Controller, reloader: Reloader | None) -> Iterator[Item]:
     special = {one.sa.key: one for one in controller.tunnels.special(time.monotonic())}
     if reloader is not None:
         yield {"policy": {"file": str(reloader.running.file), "text": reloader.running.text}}
-    yield {"surroundings": _surroundings(surroundings)}
+    around = None if reloader is None else reloader.around
+    yield {"surroundings": _surroundings(surroundings), "looks": around is not None and not around.kernel}
     for sa in sas:
         if sa.key not in special:
             yield _candidate(Candidate(sa))
@@ -76,6 +79,7 @@ def read_state(items: Iterable[Item]) -> State:
     """
     policy: Item | None = None
     surroundings: Surroundings | None = None
+    looks = False
     candidates = []
     try:
         for item in items:
@@ -83,12 +87,12 @@ def read_state(items: Iterable[Item]) -> State:
                 sa = read_sa(item["sa"], str(item["sa"]["source"]))
                 candidates.append(Candidate(sa, bool(item["waits"]), float(item["elapsed"])))
             elif "surroundings" in item:
-                surroundings = _read_surroundings(item["surroundings"])
+                surroundings, looks = _read_surroundings(item["surroundings"]), bool(item["looks"])
             elif "policy" in item:
                 policy = item["policy"]
         if policy is None or surroundings is None:
             raise ProtocolError("the controller does not tell its policy and surroundings")
-        return State(Path(policy["file"]), str(policy["text"]), surroundings, tuple(candidates))
+        return State(Path(policy["file"]), str(policy["text"]), surroundings, looks, tuple(candidates))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ProtocolError(f"not the state of a controller: {error!r}") from None
 
