@@ -30,8 +30,9 @@ __all__ = ["Lookout", "LookoutStatus", "NotifyStatus", "SurroundingsObserver"]
 
 log = logging.getLogger(__name__)
 
-_NEIGHBORS = 0.5
-"""Seconds between two looks at who the BGP neighbours are. They change when somebody edits a file."""
+_NEIGHBORS = {False: 0.1, True: 0.5}
+"""Seconds between two looks at who the BGP neighbours are, before any is known and after. They change when somebody
+edits a file; the first is known when ExaBGP has answered."""
 
 
 class SurroundingsObserver(Protocol):
@@ -142,7 +143,7 @@ class Lookout:
             self._observer.surroundings_complete()
             self._group.create_task(self._resolver.run(), name="peers' names")
             while True:
-                await asyncio.sleep(_NEIGHBORS)
+                await asyncio.sleep(_NEIGHBORS[bool(self._told and self._told.neighbors)])
                 self._changed()
 
     def _listen(self, ear: _Ear) -> None:

@@ -306,13 +306,15 @@ async def test_g7_a_name_server_that_is_away_holds_up_no_rule_but_the_withdraws(
 
 
 async def test_g1_bgp_neighbors_are_told_when_they_are_known(kernel: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "_NEIGHBORS", 0.01)
+    monkeypatch.setattr(lookout, "_NEIGHBORS", {False: 0.01, True: 0.02})
     known: set[Address] = set()
     async with looking(config(), neighbors=lambda: known) as (made, observer):
         made._take_table(HERE)
         await observer.until(lambda: observer.is_complete)
         known.add(PEER)
         await observer.until(lambda: observer.now.neighbors == {PEER})
+        known.add(VIRTUAL)
+        await observer.until(lambda: observer.now.neighbors == {PEER, VIRTUAL})
 
 
 async def test_g1_a_recording_is_of_another_hub(kernel: None) -> None:
