@@ -97,6 +97,8 @@ def test_e2_a_static_entry_without_peers_takes_nobody() -> None:
         ("a[b", ["a[b"], ["ab", "a"]),
         ("a]b", ["a]b"], ["ab", "a]"]),
         ("?", ["a"], ["", "ab"]),
+        (" x X", [" x X"], ["x", " x", "x X"]),
+        ("X*", ["X", "Xa"], ["", "a"]),
         ("**", ["", "anything"], []),
     ],
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from rri_bgp.model import LineKey, SaKey, VrfPrefix
-from rri_bgp.rri import Rib, Surroundings, routes_from_scratch
+from rri_bgp.model import Attributes, LineKey, Mode, SaKey, VrfPrefix
+from rri_bgp.reasons import Reason
+from rri_bgp.rri import Rib, Surroundings, explain, routes_from_scratch
 from rri_bgp.rri.entries import Group, Guard, NeighborPolicy, Overlap, Vrf
 from rri_bgp.rri.match import Verdict
-from tests.unit.rri.tables import down, owners, table, text, up
+from tests.unit.rri.tables import down, meds, owners, table, text, up
 from tests.values import acl, entry, pfx, policy, sa, ts
 
 HERE = Surroundings(networks=frozenset((pfx("10.1.0.0/16"),)), held=frozenset(("group1",)))
@@ -182,3 +183,40 @@ def test_g5_an_entry_that_does_not_degrade_has_one_path_for_all() -> None:
         suspected = rib.path(pfx("10.1.0.0/16"))
         assert up(rib, sa(1, "10.1.0.0/16")) == set()
         assert rib.path(pfx("10.1.0.0/16")) == suspected
+
+
+def test_g8_refusals_are_of_the_vrf_and_touch_by_a_single_address() -> None:
+    rib = Rib(policy(entry(10, connection="red", vrf="red"), entry(20), vrfs=(Vrf("red", 10),)))
+    up(rib, sa(1, "224.0.0.0/24", connection="red"), sa(2, "224.0.0.0/24"), sa(3, ts("224.0.1.0..224.0.1.9", 6)))
+    edges = {"224.0.0.0/32": [2], "224.0.0.255/32": [2], "224.0.1.0/32": [3], "224.0.1.9/32": [3], "224.0.1.10/32": []}
+    for destination, refused in edges.items():
+        assert [one.refusal.owner[1] for one in explain(rib, pfx(destination)).refusals] == refused
+    in_red = explain(rib, VrfPrefix("red", pfx("224.0.0.7/32")))
+    assert [one.refusal.owner[1] for one in in_red.refusals] == [1]
+
+
+def test_g5_a_healthy_peer_has_the_healthy_path_whatever_else_is_looked_at() -> None:
+    rib = Rib(policy(entry(degrade_med=500, guard=Guard(lengths={4: (8, 32)}))))
+    up(rib, sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16", is_suspect=True))
+    assert meds(rib) == {"10.1.0.0/16": None, "10.2.0.0/16": 500}
+
+
+def test_n10_the_route_targets_of_the_vrf_are_added_to_those_of_the_tag() -> None:
+    target, other = 0x0002FDE800000001, 0x0002FDE800000009
+    for attributes, expected in (
+        (Attributes(), (target,)),
+        (Attributes(extended_communities=(other,)), (other, target)),
+    ):
+        rib = Rib(policy(entry(vrf="red", attributes=attributes), vrfs=(Vrf("red", 10, "65000:1", (target,)),)))
+        up(rib, sa(1, "10.1.0.0/16"))
+        path = rib.path(VrfPrefix("red", pfx("10.1.0.0/16")))
+        assert path is not None
+        assert path.attributes.extended_communities == expected
+
+
+def test_g8_an_sa_that_is_refused_as_a_whole_is_named() -> None:
+    rib = Rib(policy(entry(10, connection="hq", reverse_route=False), entry(20)))
+    up(rib, sa(1, "10.1.0.0/16", connection="hq"), sa(2, "10.2.0.0/16", mode=Mode.TRANSPORT))
+    assert [(one.owner, one.why) for one in rib.refusals()] == [
+        (SaKey("vici", 1), Reason.NO_REVERSE_ROUTE), (SaKey("vici", 2), Reason.TRANSPORT),
+    ]  # fmt: skip
