@@ -55,6 +55,21 @@ REAL: tuple[bytes, ...] = (
     b"   graceful-restart:           disabled             n/a",
     b"   ipv4 unicast:                enabled         enabled        disabled",
     b"",
+    (
+        b"neighbor 127.0.0.2 local-ip 127.0.0.1 ipv4 mpls-vpn 10.1.0.0/24 path-information 198.51.100.1 label 100 "
+        b"next-hop 198.51.100.1 rd 65000:1 extended-community [ target:65000:1 target:192.0.2.1:5 0x4300000000000001 ]"
+    ),
+    (
+        b"neighbor 127.0.0.2 local-ip 127.0.0.1 ipv4 flow-vpn flow destination-ipv4 10.1.0.0/16 protocol =tcp "
+        b"destination-port [ >=1024&<=http-alt ] rd 65000:1 next-hop 198.51.100.1 community 65000:100 "
+        b"extended-community redirect-to-nexthop"
+    ),
+    (
+        b"neighbor 127.0.0.2 local-ip 127.0.0.1 ipv6 flow flow destination-ipv6 2001:db8:1::/48/0 next-header =58 "
+        b"icmp-type =unknown icmp type 128 icmp-code =0 next-hop 2001:db8:100::1 extended-community redirect-to-nexthop"
+    ),
+    b"neighbor 127.0.0.2 local-ip 127.0.0.1 ipv4 unicast 10.1.0.0/24 next-hop 198.51.100.1 as-path ( 65000 65000 )",
+    b"   AS                             65000           65001                ",
 )
 """Lines as ExaBGP 5.0.15 and 4.2.25 write them."""
 
@@ -104,6 +119,7 @@ def check(lines: answers.Lines, data: bytes) -> int:
         if route is not None:
             assert all(str(prefix_of(destination_of(key)).length).isdecimal() for key in route.keys)
             assert route.path is None or hash(route.path) == hash(route.path)
+            assert 1 <= len(route.keys) <= 64
         found = answers.version(line)
         assert found is None or (len(found) == 3 and all(0 <= part <= 9999 for part in found))
         for dialect in (EXABGP4, EXABGP5):

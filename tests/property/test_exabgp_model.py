@@ -52,7 +52,7 @@ PEERS = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
 
 
 def named(number: int, **terms: object) -> NeighborPolicy:
-    return NeighborPolicy(ip_address(PEERS[number]), **terms)
+    return NeighborPolicy(ip_address(PEERS[number]), **terms)  # type: ignore[arg-type]
 
 
 RED, BLUE = Vrf("red", 10, rd="65000:1", label=100), Vrf("blue", 11, rd="65000:2", label=101)

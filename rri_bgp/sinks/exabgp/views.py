@@ -178,9 +178,12 @@ class View:
             destination = destination_of(key)
             if isinstance(key, Numbered) and form_of(key).family not in self.terms.add_path:
                 found.update(one for one in (key, destination) if one in held)
-            if key in labels and self.labels.get(vrf_of(destination), labels[key]) != labels[key]:
+            if isinstance(destination, VrfPrefix) and self._has_another_label(destination, labels.get(key)):
                 found.add(key)
         return found
+
+    def _has_another_label(self, here: VrfPrefix, label: int | None) -> bool:
+        return label is not None and self.labels.get(here.vrf, label) != label
 
     def held(self, route: HeldRoute | None) -> Held | None:
         """What a route is for these neighbours: all but one of our AS in its AS path are prepended ones."""
@@ -230,7 +233,7 @@ def holdings(
         if family not in takers:
             takers[family] = [peer for peer in view.peers if family in neighbors[peer].families] or list(tables)
         found[key] = _common(view.held(tables.get(peer, {}).get(key)) for peer in takers[family])
-        if route.label or not isinstance(key, Prefix):
+        if not isinstance(key, Prefix):
             labels[key] = route.label
     return found, labels
 

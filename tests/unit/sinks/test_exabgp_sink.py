@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -56,8 +56,11 @@ class Dialogue:
         await self.until_ready()
 
     async def until_ready(self) -> None:
+        await self.until(lambda: self.sink.status().ready)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE):
-            while not self.sink.status().ready:
+            while not condition():
                 await asyncio.wait([self.task], timeout=0.002)
 
     def want(self, prefix: Prefix, path: Path | None) -> None:
@@ -72,12 +75,12 @@ class Dialogue:
 
 
 @contextlib.asynccontextmanager
-async def dialogue(ack_timeout: float = 60.0) -> AsyncIterator[Dialogue]:
+async def dialogue(ack_timeout: float = 60.0, settings: ExabgpSettings | None = None) -> AsyncIterator[Dialogue]:
     ours, theirs = socket.socketpair()
     wanted = Wanted()
     async with asyncio.TaskGroup() as group:
         reader, writer = await connection(ours)
-        sink = ExabgpSink(wanted, reader, writer, ExabgpSettings(ack_timeout))
+        sink = ExabgpSink(wanted, reader, writer, settings or ExabgpSettings(ack_timeout))
         their_reader, their_writer = await asyncio.open_connection(sock=theirs)
         talk = Dialogue(sink, wanted, their_reader, their_writer, group.create_task(_quietly(sink)))
         try:

@@ -10,7 +10,7 @@ from rri_bgp.model import Attributes, Destination, FlowRule, Path, VrfPrefix
 from rri_bgp.rri.entries import NeighborPolicy, Overlap, Policy, Vrf
 from rri_bgp.sinks import NeighborState
 from rri_bgp.sinks.exabgp.answers import NeighborFamilies
-from rri_bgp.sinks.exabgp.forms import Numbered
+from rri_bgp.sinks.exabgp.forms import Key, Numbered
 from rri_bgp.sinks.exabgp.held import HeldRoute
 from rri_bgp.sinks.exabgp.holdings import Held, Unknown
 from rri_bgp.sinks.exabgp.paths import path_ids
@@ -212,11 +212,20 @@ def test_n10_labels_are_left_to_them_too_and_another_one_makes_a_route_outdated(
         assert said == verbs
 
 
+def test_e11_a_flow_of_a_vrf_has_no_label_that_could_change() -> None:
+    key = FLOW._replace(vrf="65000:1")
+    wanted = Wanted({FLOW._replace(vrf="red"): FIRST}, policy=policy(vrfs=(RED,)))
+    one = view(wanted, Terms(), A)
+    one.queue.allow_withdraw()
+    one.adopt(*holdings(one, {A: {key: HeldRoute(A, (key,), FIRST)}}, {A: neighbor(A)}))
+    assert one.queue.next_command() is None
+
+
 def test_a_path_that_not_every_neighbor_of_the_family_has_goes_to_all_once_more() -> None:
     one = view(Wanted(), Terms(), A, B)
     neighbors = {A: neighbor(A), B: neighbor(B)}
     has: Held = FIRST
-    tables = {
+    tables: dict[str, dict[Key, HeldRoute]] = {
         A: {V4: HeldRoute(A, (V4,), FIRST), OTHER: HeldRoute(A, (OTHER,), FIRST), V6: HeldRoute(A, (V6,), Path(HUB6))},
         B: {V4: HeldRoute(B, (V4,), FIRST), OTHER: HeldRoute(B, (OTHER,), None)},
     }
