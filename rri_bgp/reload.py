@@ -193,7 +193,7 @@ class Reloader:
         if differing:
             log.warning("%s: taken at the next start only; the rest is taken now", ", ".join(differing))
         self._running = config
-        return notes.end(config, differing)
+        return await notes.end(config, differing)
 
 
 class _Notes:
@@ -222,14 +222,19 @@ class _Notes:
         else:
             self._changed |= destinations
 
-    def end(self, config: Config, differing: tuple[str, ...]) -> Reloaded:
-        """What it has come to."""
-        changed = self._all_that_may_have_changed()
+    async def end(self, config: Config, differing: tuple[str, ...]) -> Reloaded:
+        """What it has come to, with turns for everybody between."""
+        before: dict[Destination, Route | None] = {}
+        after: dict[Destination, Route | None] = {}
+        for number, destination in enumerate(self._all_that_may_have_changed(), 1):
+            before[destination], after[destination] = self._before.get(destination), self._rib.route(destination)
+            if number % _PIECE == 0:
+                await asyncio.sleep(0)
         return Reloaded(
             config=config,
             policy_before=self._policy,
-            before={destination: self._before.get(destination) for destination in changed},
-            after={destination: self._rib.route(destination) for destination in changed},
+            before=before,
+            after=after,
             later=differing,
             routes=len(self._rib),
         )

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rri_bgp.control.protocol import Ask, Request
-from rri_bgp.control.views.changes import announcements, changes
+from rri_bgp.control.views.changes import changes
 from rri_bgp.control.views.values import Item
 from rri_bgp.errors import UsageError
 from rri_bgp.reload import Reloaded, Reloader
 
 __all__ = ["obey"]
 
+_PIECE = 100
+"""Routes that are compared between two turns of everybody else."""
 
-async def obey(reloader: Reloader | None, request: Request) -> Iterable[Item]:
-    """Does what is asked. Returns what is answered: items are made as they are asked for.
+
+async def obey(reloader: Reloader | None, request: Request) -> Iterable[Item | None]:
+    """Does what is asked. Returns what is answered, as ``views.answer`` does.
 
     Raises:
         UsageError: it cannot be done now.
@@ -32,13 +35,15 @@ async def obey(reloader: Reloader | None, request: Request) -> Iterable[Item]:
     return _report(await reloader.reload(Path(file) if file else None, confirm), confirm)
 
 
-def _report(done: Reloaded, confirm: float | None) -> Iterator[Item]:
+def _report(done: Reloaded, confirm: float | None) -> Iterator[Item | None]:
     """Each change, as ``plan`` foretells it, and then how many there were."""
     counts: Counter[str] = Counter()
-    before, after = announcements(done.policy_before, done.before), announcements(done.config.policy, done.after)
-    for change in changes(before, after):
-        counts[change["action"]] += 1
-        yield {"change": change}
+    for number, change in enumerate(changes(done.policy_before, done.before, done.config.policy, done.after), 1):
+        if change is not None:
+            counts[change["action"]] += 1
+            yield {"change": change}
+        elif number % _PIECE == 0:
+            yield None
     yield {
         "file": str(done.config.file),
         "announced": counts["announce"],

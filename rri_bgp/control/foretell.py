@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rri_bgp.control.views.changes import announcements, changes
+from rri_bgp.control.views.changes import changes
 from rri_bgp.control.views.values import Item
 from rri_bgp.model import Destination, Route
 from rri_bgp.rri import Policy, Rib
@@ -30,4 +30,4 @@ def world(policy: Policy, surroundings: Surroundings, candidates: Iterable[Candi
 def foretell(before: World, after: World) -> list[Item]:
     """What has to be sent to come from one to the other."""
     (old_policy, old), (new_policy, new) = before, after
-    return list(changes(announcements(old_policy, old), announcements(new_policy, new)))
+    return [change for change in changes(old_policy, old, new_policy, new) if change is not None]

@@ -73,7 +73,7 @@ async def done(first: Policy, second: Policy, around: Surroundings, pairs: list[
     report = list(await obey(reloader, Request(Ask.RELOAD)))
     if controller._timer is not None:
         controller._timer.cancel()
-    return [foretold, [item["change"] for item in report if "change" in item]]
+    return [foretold, [item["change"] for item in report if item and "change" in item]]
 
 
 @settings(deadline=None)

@@ -12,34 +12,37 @@ from rri_bgp.control.views.values import Item, destination_fields
 from rri_bgp.model import Destination, Route
 from rri_bgp.rri import Policy
 
-__all__ = ["announcements", "changes"]
+__all__ = ["Routes", "changes"]
+
+Routes = Mapping[Destination, Route | None]
+"""Routes by what they are for; None, or nothing, where there is none."""
 
 _NO_UPDATE = ("entry", "tag")
 """Fields of an announcement that are not sent: another entry with the same path is no change."""
 
 
-def changes(before: Mapping[Destination, Item | None], after: Mapping[Destination, Item | None]) -> Iterator[Item]:
-    """What has to be sent to come from one set of announcements to another, by destination."""
+def changes(old_policy: Policy, before: Routes, new_policy: Policy, after: Routes) -> Iterator[Item | None]:
+    """What has to be sent to come from one table to another, by destination; None where there is nothing."""
     for destination in in_order(before.keys() | after.keys()):
-        old, new = before.get(destination), after.get(destination)
-        if _sent(old) == _sent(new):
-            continue
-        entry = new if new is not None else old
-        yield {
-            "action": "announce" if old is None else "withdraw" if new is None else "change",
-            **destination_fields(destination),
-            "entry": None if entry is None else entry["entry"],
-            "before": old,
-            "after": new,
-        }
+        old = _announced(old_policy, before.get(destination))
+        new = _announced(new_policy, after.get(destination))
+        yield None if _sent(old) == _sent(new) else _change(destination, old, new)
+
+
+def _announced(policy: Policy, route: Route | None) -> Item | None:
+    return None if route is None else announcement(policy, route)
 
 
 def _sent(item: Item | None) -> Item | None:
     return None if item is None else {name: value for name, value in item.items() if name not in _NO_UPDATE}
 
 
-def announcements(policy: Policy, routes: Mapping[Destination, Route | None]) -> dict[Destination, Item | None]:
-    """What goes out for these routes under a policy."""
+def _change(destination: Destination, old: Item | None, new: Item | None) -> Item:
+    one = new if new is not None else old
     return {
-        destination: None if route is None else announcement(policy, route) for destination, route in routes.items()
+        "action": "announce" if old is None else "withdraw" if new is None else "change",
+        **destination_fields(destination),
+        "entry": None if one is None else one["entry"],
+        "before": old,
+        "after": new,
     }
