@@ -51,7 +51,7 @@ def explain(what: str, vrf: str, socket: Path, is_json: bool) -> None:
 
 def _carries(story: Item) -> bool:
     sas = [story["sa"]] if story["sa"] is not None else story["peer"]["sas"] if story["peer"] is not None else []
-    return bool(story["route"] or story["covering"] or any(sa["claims"] for sa in sas))
+    return bool(story["route"] or story["covering"] or story["made"] or any(sa["claims"] for sa in sas))
 
 
 def tell(story: Item) -> Iterator[str]:
@@ -71,6 +71,9 @@ def tell(story: Item) -> Iterator[str]:
 def _prefix(story: Item) -> Iterator[str]:
     route = story["route"]
     yield from _route(story, route) if route else _no_route(story)
+    for one in story["made"]:
+        yield f"{words.destination(one)} is made of it: {_claimant(one)}"
+        yield f"  taken by entry {one['entry']} ({one['where']}), rules {', '.join(one['rules'])}"
     for one in story["waiting"]:
         yield f"waiting (G4): {words.sa(one['sa'])}: {one['waiting']}"
     yield from _listed(
@@ -129,7 +132,7 @@ def _no_route(story: Item) -> Iterator[str]:
     if story["covering"]:
         first = story["covering"][0]
         yield f"its traffic follows {first['prefix']}: next hop {first['next_hop']}, entry {first['entry']}"
-    elif not story["refusals"] and not story["waiting"]:
+    elif not (story["refusals"] or story["waiting"] or story["made"]):
         yield "no SA pair that is up has it in its remote selectors (`rri-bgp show sas` lists them)"
     for name in story["leftovers"]:
         yield f"sink {name} still holds it, and is to withdraw it"

@@ -61,7 +61,7 @@ def next_hops(item: Item) -> str:
 def path(item: Item) -> str:
     """A path in full: next hop, communities, and what else it carries."""
     words = [f"next hop {item['next_hop']}", communities(item) or "no communities"]
-    words += [f"{name} {item[field]}" for field, name in _NUMBERED if item[field]]
+    words += [f"{name} {item[field]}" for field, name in _NUMBERED if item[field] is not None and _is_sent(item, field)]
     return ", ".join(words)
 
 
@@ -75,6 +75,11 @@ def kernel_route(item: Item) -> str:
 def hop(item: Item) -> str:
     """Where a kernel route leads."""
     return f"{_HOPS[item['kind']]} {item['to']}".rstrip()
+
+
+def _is_sent(item: Item, field: str) -> bool:
+    """MED 0 and local preference 0 are; prepended no times is nothing."""
+    return bool(item[field]) or field != "as_path_prepend"
 
 
 _HOPS = {"peer": "to peer", "gateway": "via", "interface": "dev", "if-id": "into if_id"}

@@ -23,6 +23,7 @@ from rri_bgp.model import (
     Route,
     SaKey,
     SaPair,
+    TrafficSelector,
     VrfPrefix,
     order,
     prefix_of,
@@ -92,8 +93,10 @@ class Explanation:
 
     ``claims`` is empty where nobody has it; its first one gave the route its path. ``covering`` are the routes of the
     same VRF that hold it, longest first (they carry its traffic where it is no route itself: rule E12), ``covered``
-    those within it, and flows to it. ``refusals`` are of this destination, or of owners whose wishes touch it.
-    ``untold`` is how many claims, covered destinations and refusals there are beyond ``MOST`` of each.
+    those within it, and flows to it; ``made`` are claims to such of these as were made of a selector that asks for the
+    destination itself: its flow, or the halves of a default route (rules E10, E11). ``refusals`` are of this
+    destination, or of owners whose wishes touch it. ``untold`` is how many claims, covered destinations and refusals
+    there are beyond ``MOST`` of each.
     """
 
     destination: Destination
@@ -101,6 +104,7 @@ class Explanation:
     claims: tuple[ClaimStory, ...]
     covering: tuple[Route, ...]
     covered: tuple[Route, ...]
+    made: tuple[ClaimStory, ...]
     refusals: tuple[RefusalStory, ...]
     untold: int = 0
 
@@ -133,12 +137,16 @@ def explain_in_steps(rib: Rib, destination: Destination) -> Generator[None, None
     refusals, more_refusals = yield from _refusals(rib, destination)
     route = rib.route(destination)
     claims = route.claims if route is not None else ()
+    within = _routes(rib, covered)
     return Explanation(
         destination=destination,
         route=route,
         claims=tuple(_stories(rib, route)) if route is not None else (),
         covering=_routes(rib, _covering(destination)),
-        covered=_routes(rib, covered),
+        covered=within,
+        made=tuple(
+            next(_stories(rib, one)) for one in within if _asks_for(one.claims[0].selector, prefix_of(destination))
+        ),
         refusals=refusals,
         untold=max(len(claims) - MOST, 0) + more_covered + more_refusals,
     )
@@ -152,6 +160,16 @@ def _covering(destination: Destination) -> Iterator[Destination]:
         free = bits - shorter
         wider = Prefix(version, network >> free << free, shorter)
         yield VrfPrefix(vrf, wider) if vrf else wider
+
+
+def _asks_for(selector: TrafficSelector | None, prefix: Prefix) -> bool:
+    """Whether a selector asks for all of a prefix."""
+    return (
+        selector is not None
+        and selector.version == prefix.version
+        and selector.start <= prefix.network
+        and prefix.last <= selector.end
+    )
 
 
 def _covered(rib: Rib, destination: Destination) -> Generator[None, None, tuple[list[Destination], int]]:

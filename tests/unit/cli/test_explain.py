@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from rri_bgp.controller import Controller
+from rri_bgp.rri.entries import PortProxies
 from tests.unit.cli.support import Call, Done
 from tests.unit.control.small import DEFAULT_REFUSED, OWNERS, SA_FIELDS, Quiet, served
-from tests.values import policy, sa
+from tests.values import entry, policy, sa, ts
 
 
 def without_history(done: Done) -> Done:
@@ -44,6 +45,30 @@ def test_explain_a_route_within_another_e12(path: Path, call: Call) -> None:
     with served(controller, path):
         done = call("explain", "10.1.5.0/24", "--socket", path)
     assert done.out.splitlines()[3] == "it lies within (E12): 10.1.0.0/16, 10.0.0.0/8"
+
+
+def test_explain_what_a_port_limited_selector_has_become_e11(path: Path, call: Call) -> None:
+    controller = Controller(policy(entry(port_proxies=PortProxies.FLOWSPEC)), [Quiet()])
+    controller.snapshot("vici", [sa(1, ts("10.1.0.0/16", 6, (443, 443)))])
+    with served(controller, path):
+        assert call("explain", "10.1.0.0/16", "--socket", path) == Done(
+            0,
+            "10.1.0.0/16 is no route of its own\n"
+            "10.1.0.0/16[6/443] is made of it: "
+            "SA vici:1 (branch1/net, peer 203.0.113.2) has the remote selector 10.1.0.0/16[6/443]\n"
+            "  taken by entry mymap 10 (hub.yaml:10), rules E1, E11, N1, N9\n"
+            "more specific routes within it (E12): 10.1.0.0/16[6/443]\n",
+            "",
+        )
+
+
+def test_explain_a_suspected_peer_g5(path: Path, call: Call) -> None:
+    controller = Controller(policy(entry(degrade_med=0)), [Quiet()])
+    controller.snapshot("vici", [replace(sa(1, "10.1.0.0/16"), is_suspect=True)])
+    with served(controller, path):
+        done = call("explain", "10.1.0.0/16", "--socket", path)
+    assert done.out.splitlines()[0].endswith(", MED 0")
+    assert done.out.splitlines()[3] == "  its peer does not answer a dead-peer check (G5)"
 
 
 def test_explain_an_address_that_a_route_covers_e12(path: Path, call: Call) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rri_bgp.cli.explain import tell
 from rri_bgp.controller import Controller
 from rri_bgp.errors import UsageError
 from rri_bgp.rri.entries import RemotePeer, Vrf
@@ -51,6 +52,7 @@ async def test_explain_a_route_with_two_owners_g8(path: Path) -> None:
         "elsewhere": [],
         "covering": [],
         "covered": [{"prefix": "10.1.5.0/24", "vrf": "", "flow": None}],
+        "made": [],
         "refusals": [DEFAULT_REFUSED | OF_SECOND],
         "untold": 0,
         "leftovers": [],
@@ -205,3 +207,12 @@ async def test_explain_the_two_kernel_routes_of_remote_peer_n2(path: Path) -> No
     (peer,) = (await explained(controller, path, "203.0.113.2"))["kernel"]
     assert (proxy["hops"], proxy["rules"]) == ([{"kind": "peer", "to": "203.0.113.2"}], ["N2", "N7"])
     assert (peer["prefix"], peer["hops"]) == ("203.0.113.2/32", [{"kind": "interface", "to": "eth0"}])
+
+
+async def test_explain_a_gone_sa_that_counts_for_a_while_g4(path: Path) -> None:
+    controller = Controller(policy(entry(withdraw_delay=3600.0)), [Quiet()])
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16")])
+    controller.snapshot("vici", [])
+    story = await explained(controller, path, "10.1.0.0/16")
+    assert [claim["waiting"] for claim in story["claims"]] == ["withdraw-delay: 3600 s left"]
+    assert list(tell(story))[3] == "  the SA has gone, and counts for a while (G4): withdraw-delay: 3600 s left"

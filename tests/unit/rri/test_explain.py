@@ -64,6 +64,27 @@ def test_g8_explain_stays_in_the_vrf_and_has_the_flows() -> None:
     assert (story.covering, [str(one.destination) for one in story.covered]) == ((), ["10.1.0.0/16[6/22] vrf red"])
 
 
+def test_g8_explain_names_the_halves_and_the_flow_that_a_selector_made_e10_e11() -> None:
+    lines = acl("permit any 0.0.0.0/1")
+    rib = Rib(
+        policy(
+            entry(10, connection="all", allow_default=DefaultProxies.HALVES, port_proxies=PortProxies.FLOWSPEC),
+            entry(20, peers=("192.0.2.9",), static=True, access_list=lines),
+        )
+    )
+    up(
+        rib,
+        sa(1, "0.0.0.0/0", "2001:db8::/32", connection="all"),
+        sa(2, ts("10.1.0.0/16", 6, (443, 443)), connection="all"),
+        sa(3, "10.1.5.0/24", connection="all"),
+    )
+    made = [(str(one.claim.destination), one.claim.owner, one.fate) for one in explain(rib, pfx("0.0.0.0/0")).made]
+    assert made == [(half, ("vici", 1), Fate.WINS) for half in ("0.0.0.0/1", "128.0.0.0/1")]
+    made = [(str(one.claim.destination), one.claim.owner, one.fate) for one in explain(rib, pfx("10.1.0.0/16")).made]
+    assert made == [("10.1.0.0/16[6/443]", ("vici", 2), Fate.WINS)]
+    assert explain(rib, pfx("10.0.0.0/8")).made == explain(rib, pfx("::/0")).made == ()
+
+
 def test_g8_losers_say_why_they_lost() -> None:
     first = entry(10, peers=("203.0.113.2",), degrade_med=5)
     rib = Rib(policy(first, entry(20)))
