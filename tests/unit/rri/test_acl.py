@@ -278,6 +278,17 @@ def test_e2_each_selector_is_judged_with_its_own_ports() -> None:
     assert Permits(found).outside(sa((web, mail), ("192.168.1.0/24",))) == mail
 
 
+def test_e2_selectors_of_several_protocols_are_each_judged_by_their_own() -> None:
+    found = acl(line("permit", ANY, ("10.0.0.0/16", "2001:db8:1::/48"), protocol=6))
+    tcp, udp = ts("10.0.0.0/16", 6), ts("10.0.0.0/16", 17)
+    assert Permits(found).outside(sa((tcp, udp), ("192.168.1.0/24",))) == udp
+    assert Permits(found).outside(sa((tcp, udp))) == udp
+    assert covers(found, sa((tcp,)))
+    six = ts("2001:db8:1::/48", 6)
+    assert Permits(found).outside(sa((tcp, six), ("192.168.1.0/24",))) == six
+    assert covers(found, sa((tcp, six), ("192.168.1.0/24", "2001:db8::/48")))
+
+
 def test_a_list_tells_where_its_sas_can_be() -> None:
     found = Permits(
         acl(

@@ -175,6 +175,13 @@ def test_all_that_an_entry_asks_for_must_fit() -> None:
         assert rank(sa(1, "10.0.0.0/16", **(good | change)), full) is None  # type: ignore[arg-type]
 
 
+def test_what_is_kept_by_names_is_not_what_depends_on_more() -> None:
+    full = entry(access_list=BRANCHES, match=Match(if_id=5, mark=(1, 1), vrf="red"))
+    found = matcher(full, entry())
+    good = sa(1, "10.1.0.0/24", if_id=5, mark=1, vrf="red")
+    assert [found.rank(one) for one in (good, sa(1, "10.1.0.0/24"), good)] == [0, 1, 0]
+
+
 def test_entries_that_share_one_thing_are_found_by_another() -> None:
     entries = [entry(peers=("203.0.113.2",), match=Match("b*", mark=(n, 0xFF))) for n in range(100)]
     found = matcher(*entries)

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from rri_bgp.model import Attributes, LineKey, Mode, SaKey, VrfPrefix
 from rri_bgp.reasons import Reason
 from rri_bgp.rri import Rib, Surroundings, explain, routes_from_scratch
-from rri_bgp.rri.entries import Group, Guard, NeighborPolicy, Overlap, Vrf
+from rri_bgp.rri.entries import Group, Guard, NeighborPolicy, Overlap, Vrf, tag_attributes
 from rri_bgp.rri.match import Verdict
 from tests.unit.rri.tables import down, meds, owners, table, text, up
 from tests.values import acl, entry, pfx, policy, sa, ts
@@ -220,3 +220,11 @@ def test_g8_an_sa_that_is_refused_as_a_whole_is_named() -> None:
     assert [(one.owner, one.why) for one in rib.refusals()] == [
         (SaKey("vici", 1), Reason.NO_REVERSE_ROUTE), (SaKey("vici", 2), Reason.TRANSPORT),
     ]  # fmt: skip
+
+
+def test_n8_where_a_standard_community_ends_and_what_the_table_has_besides() -> None:
+    for asn, tag, fits in ((65535, 65535, True), (65536, 1, False), (1, 65536, False)):
+        assert bool(tag_attributes(asn, tag, {}).communities) is fits
+    row = Attributes(extended_communities=(7,), as_path_prepend=3)
+    expected = Attributes(((65000, 1),), ((65000, 1, 1),), extended_communities=(7,), as_path_prepend=3)
+    assert tag_attributes(65000, 1, {1: row}) == expected
