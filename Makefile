@@ -46,7 +46,7 @@ lint: .venv/stamp  ## ruff, mypy --strict, import-linter, a test for every rule
 rules: .venv/stamp  ## Every rule of docs/reference/rules.md, and the tests that hold it
 	@$(BIN)/python -m tests.rules
 
-mutate: .venv/stamp  ## Mutation testing of the core (an hour); the survivors are judged in docs/results/mutation.md
+mutate: .venv/stamp  ## Mutation testing of the core (half an hour); the survivors are judged in docs/results/mutation.md
 	@$(BIN)/python -m mutmut run
 	@$(BIN)/python -m mutmut results
 
