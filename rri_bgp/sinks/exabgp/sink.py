@@ -31,7 +31,7 @@ from rri_bgp.sinks.exabgp.held import HeldRoute, held_route
 from rri_bgp.sinks.exabgp.holdings import KeyState, worst
 from rri_bgp.sinks.exabgp.streams import EagerReader
 from rri_bgp.sinks.exabgp.talk import Question, Talk
-from rri_bgp.sinks.exabgp.views import Terms, View, divide, holdings, inherited
+from rri_bgp.sinks.exabgp.views import DEAF, Terms, View, divide, holdings, inherited
 
 __all__ = ["ExabgpSink"]
 
@@ -104,6 +104,7 @@ class ExabgpSink:
     def retry(self) -> None:
         """See ``Sink``."""
         for view in self._views:
+            view.try_again()
             view.queue.retry_refused()
         self._talk.pump()
 
@@ -113,9 +114,10 @@ class ExabgpSink:
         neighbors: list[NeighborRoute] = []
         for view in self._views:
             here = view.inward(destination)
-            state = KeyState(RouteState.ABSENT) if here is None else view.queue.state(here)
+            state = KeyState(RouteState.ABSENT) if here is None or view.is_deaf else view.queue.state(here)
             states.append(state)
-            neighbors.extend(self._neighbor_routes(view, here, state, view.why_not(destination) if view.peers else ""))
+            why_not = DEAF if view.is_deaf else view.why_not(destination) if view.peers else ""
+            neighbors.extend(self._neighbor_routes(view, here, state, why_not))
         state = worst(states)
         return SinkRoute(state.state, state.paths[0] if state.paths else None, state.reason, tuple(neighbors))
 
@@ -132,7 +134,7 @@ class ExabgpSink:
 
     def status(self) -> SinkStatus:
         """See ``Sink``. Ready once ExaBGP has answered the opening questions and is not late with an answer."""
-        queues = [view.queue for view in self._views]
+        queues = [view.queue for view in self._views if not view.is_deaf]
         return SinkStatus(
             name=self._name,
             ready=self._talk.is_open and self._is_ready and not self._talk.silence,
@@ -181,10 +183,11 @@ class ExabgpSink:
             self._views.remove(found)
             self._views.append(found)
             self._speaking = found
-        return self._speaking.queue.next_command()
+        return None if self._speaking.is_deaf else self._speaking.queue.next_command()
 
     def _next_view(self) -> View | None:
-        found = [(lane, view) for view in self._views if (lane := view.queue.first_lane) is not None]
+        views = [view for view in self._views if not view.is_deaf]
+        found = [(lane, view) for view in views if (lane := view.queue.first_lane) is not None]
         return min(found, key=lambda one: one[0])[1] if found else None
 
     def foresee(self) -> None:
@@ -197,11 +200,14 @@ class ExabgpSink:
         """See ``Speaker``."""
         command = self._speaking.queue.done()
         self._is_in_doubt = False
+        self._speaking.refusals = _TAKEN
         self._counters[_DONE[command.verb]] += len(command.destinations)
 
     def refused(self) -> None:
         """See ``Speaker``."""
         command = self._speaking.queue.error()
+        if self._selects:
+            self._speaking.is_refused()
         self._counters["errors"] += 1
         if len(command.destinations) == 1:
             what = command.destinations[0]
@@ -341,11 +347,17 @@ class ExabgpSink:
         if self._talk.silence:
             yield f"ExaBGP has not answered for {self._talk.silence:g} s"
         for view in self._views:
+            if view.is_deaf:
+                yield f"neighbor {', '.join(view.peers)}: {DEAF}"
+                continue
             for peer in view.peers:
                 for family in FAMILIES:
                     if family not in self._neighbors[peer].families and view.queue.holds_family(family):
                         yield f"neighbor {peer} has no `{family}`: it gets none of {_ROUTES[family]}"
 
+
+_TAKEN = -1 << 62
+"""Refusals do not count any more: one command was taken."""
 
 _COMMANDS = {verb: f"{verb.value} commands" for verb in Verb}
 _DONE = {Verb.ANNOUNCE: "announced", Verb.WITHDRAW: "withdrawn"}

@@ -21,7 +21,7 @@ from rri_bgp.sinks.exabgp.holdings import Held, Unknown
 from rri_bgp.sinks.exabgp.paths import flow_path, internal_path, path_ids
 from rri_bgp.sinks.exabgp.queue import DrainingQueue
 
-__all__ = ["Terms", "View", "divide", "holdings", "inherited"]
+__all__ = ["DEAF", "Terms", "View", "divide", "holdings", "inherited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,22 @@ def _terms(one: NeighborPolicy | None, neighbor: NeighborFamilies, prepends: boo
     )
 
 
+_DEAF_AFTER = 100
+"""More than one bad route in each place of a full command can cause (it is halved until each is by itself)."""
+
+DEAF = "ExaBGP has refused all that was for it: does its `api` name this process?"
+
+
 class View:
     """The table as some neighbours are given it. ``peers`` empty: all there are."""
 
     def __init__(self, terms: Terms, peers: tuple[str, ...], wanted: Wanted, *, selects: bool) -> None:
         self.terms = terms
         self.peers = peers
+        self.refusals = 0
+        """How often ExaBGP has refused a command for these neighbours before it took the first."""
+        self.is_deaf = False
+        """It has refused so many that they may not be ours at all: nothing is sent until something changes."""
         self._wanted = wanted
         self._policy = wanted.policy
         self._vrfs = {vrf.rd: vrf for vrf in self._policy.vrfs.values() if vrf.rd} if terms.vrf is None else {}
@@ -83,6 +93,16 @@ class View:
     def reads_policy(self) -> bool:
         """Whether what is wanted here depends on more of the policy than the RIB."""
         return bool(not self._is_plain or self._policy.vrfs)
+
+    def is_refused(self) -> None:
+        """ExaBGP has refused a command; ``is_taken`` has not been called."""
+        self.refusals += 1
+        self.is_deaf = self.refusals >= _DEAF_AFTER
+
+    def try_again(self) -> None:
+        """Something has changed: its neighbours may be ours after all."""
+        if self.is_deaf:
+            self.is_deaf, self.refusals = False, 0
 
     # -- names -------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from ipaddress import ip_address
 
 from rri_bgp.model import Attributes, FlowRule, Path, VrfPrefix
@@ -233,3 +234,31 @@ async def test_on_exit_keep_says_nothing() -> None:
         await begin(talk, neighbors(A))
         await asyncio.wait_for(talk.sink.finish(), DEADLINE)
         assert talk.sink.status().pending == 0
+
+
+def has_heard(talk: Dialogue, errors: int) -> bool:
+    return talk.counter("errors") == errors
+
+
+async def test_a_neighbor_of_another_process_is_left_alone_after_a_while() -> None:
+    async with dialogue() as talk:
+        talk.wanted.policy = policy(neighbors=(named(A, vrf="red"),))
+        await begin(talk, neighbors(A, B))
+        many = [pfx(f"10.{high}.{low}.0/24") for high in (3, 4) for low in range(100)]
+        talk.wanted.update(dict.fromkeys(many, PATH))
+        talk.sink.changed(many)
+        refused = 0
+        while talk.sink.status().pending:
+            line = (await asyncio.wait_for(talk.reader.readline(), DEADLINE)).decode()
+            if line.startswith("show neighbor"):
+                talk.say(neighbors(A, B), "done")
+            else:
+                refused += 1
+                talk.say("error")
+            await talk.until(partial(has_heard, talk, refused))
+        assert refused == 100
+        why = "ExaBGP has refused all that was for it: does its `api` name this process?"
+        assert talk.sink.status().detail == f"neighbor {B}: {why}"
+        assert NeighborRoute(B, RouteState.ABSENT, (), why) in talk.sink.route(many[0]).neighbors
+        talk.say(event(B, "up"))
+        await talk.expect("show neighbor summary json")
