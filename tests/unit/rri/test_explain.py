@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from ipaddress import ip_address
+
+import pytest
 
 from rri_bgp.model import LineKey, VrfPrefix
 from rri_bgp.rri import Rib, Surroundings, explain
@@ -178,3 +181,36 @@ def test_g8_claims_and_refusals_come_with_the_sa_and_the_entry_behind_them() -> 
     assert [(claim.sa, claim.entry.seq) for claim in story.claims] == [(one, 20)]
     assert [(found.sa, found.entry) for found in story.refusals] == [(other, rib.policy.entries[1])]
     assert explain_owner(rib, one.key).owner == one.key
+
+
+@pytest.mark.parametrize("most", [2, 100])
+def test_g8_a_long_story_says_how_much_it_leaves_out(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    module = sys.modules[explain.__module__]  # ``rri_bgp.rri.explain`` is the function
+    monkeypatch.setattr(module, "MOST", most)
+    monkeypatch.setattr(module, "_PIECE", 2)
+    rib = Rib(policy(entry(10, connection="tcp"), entry(20, port_proxies=PortProxies.FLOWSPEC)))
+    up(rib, *(sa(number, "10.1.0.0/16", f"10.1.{number}.0/24") for number in range(1, 5)))
+    up(rib, sa(5, ts("10.1.0.0/16", 6), ts("10.1.9.0/24", 17)))
+    up(rib, *(sa(number, ts("10.1.0.0/16", 6), connection="tcp") for number in (6, 7, 8)))
+    story = explain(rib, pfx("10.1.0.0/16"))
+    claims, covered, refusals = (min(most, many) for many in (4, 6, 3))
+    assert (len(story.claims), len(story.covered), len(story.refusals)) == (claims, covered, refusals)
+    assert story.untold == 13 - claims - covered - refusals
+    assert [str(one.destination) for one in story.covered[:2]] == ["10.1.0.0/16[6]", "10.1.1.0/24"]
+
+
+def test_g8_all_that_covers_a_destination_is_named_whatever_its_length() -> None:
+    every = entry(10, connection="red", vrf="red", allow_default=DefaultProxies.ROUTE)
+    rib = Rib(policy(every, entry(20, allow_default=DefaultProxies.ROUTE), vrfs=(Vrf("red", 10),)))
+    wide = ("10.1.2.2/31", "10.0.0.0/15", "128.0.0.0/1", "0.0.0.0/0", "2001:db8::2/127", "::/0")
+    up(rib, sa(1, *wide), sa(2, *wide, connection="red"))
+    for destination, expected in (
+        ("10.1.2.3/32", ["10.1.2.2/31", "10.0.0.0/15", "0.0.0.0/0"]),
+        ("10.0.0.0/15", ["0.0.0.0/0"]),
+        ("0.0.0.0/0", []),
+        ("2001:db8::3/128", ["2001:db8::2/127", "::/0"]),
+    ):
+        found = explain(rib, pfx(destination)).covering
+        assert [str(one.destination) for one in found] == expected
+        in_red = explain(rib, VrfPrefix("red", pfx(destination))).covering
+        assert [str(one.destination) for one in in_red] == [f"{one} vrf red" for one in expected]
