@@ -12,20 +12,28 @@ from pathlib import Path
 
 from lab.semantics.world import World
 
-__all__ = ["Page"]
+__all__ = ["WITH_NEIGHBORS", "Page", "Section"]
 
 _HEAD = """# The rules, in the lab
 
-Written by `make semantics` (tests/lab/test_semantics_*.py, lab/semantics): strongSwan, ExaBGP and FRR; ESP: {esp}. Each
-section is a test, which has also checked at FRR the exact prefixes, next hops and communities. `inspect` is run on the
-upstream router, all else on the hub; N stands for what charon or the clock gives. What the rules are:
-[rules.md](../reference/rules.md).
+Written by `make semantics` (tests/lab/test_semantics_*.py, lab/semantics): strongSwan, ExaBGP and FRR in containers.
+ESP: {esp}.
+
+Each section is a test or some alike, which have also checked at FRR the exact prefixes, next hops and communities, and
+where it says so the UPDATEs on the wire. `inspect` is run on the upstream router, all else on the hub. Left out: the
+lines on each neighbour and of the past, unless they are the point. N stands for what charon or the clock gives. What the
+rules are: [rules.md](../reference/rules.md).
 """
 
-_IDS = re.compile(r"\b(vici:|version )\d+")
+WITH_NEIGHBORS = "(?!history:)"
+"""For ``lines`` of ``Section.show``: those on each neighbour too."""
+
+_USUAL = r"(?!history:|  neighbor )"
+_IDS = re.compile(r"\b(vici:|version |RX )\d+")
 _TIMES = re.compile(
     r"\b\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\b|\b\d{4}-\d\d-\d\d[T ][\d:.]+Z?|\b\d\d:\d\d:\d\d(?:\.\d+)?"
-    r"|\b\d+(?:\.\d+)? (?:ms|s)\b(?= (?:ago|left))"
+    r"|\b\d+(?:\.\d+)? (?:ms|s)\b(?= (?:ago|left|unless)|$)",
+    re.MULTILINE,
 )
 
 
@@ -36,6 +44,8 @@ class Page:
     kept: Path
     esp: str = ""
     sections: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+    """Which policy each section has named last."""
 
     def section(self, name: str, title: str) -> Section:
         """Begins the section of a test anew."""
@@ -46,7 +56,11 @@ class Page:
         """Writes the page, by rule."""
         everything = (json.loads(self.kept.read_text()) if self.kept.exists() else {}) | self.sections
         self.kept.write_text(json.dumps(everything, indent=1))
-        page.write_text(_HEAD.format(esp=self.esp) + "".join(sorted(everything.values(), key=_rule)))
+        text, title = _HEAD.format(esp=self.esp), ""
+        for section in sorted(everything.values(), key=_rule):
+            before, title = title, section.splitlines()[1]
+            text += section.removeprefix(f"\n{title}\n") if title == before else section
+        page.write_text(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +74,23 @@ class Section:
         """A paragraph."""
         self.page.sections[self.name] += f"\n{text}\n"
 
-    def show(self, world: World, *arguments: str, node: str = "hub", most: int = 30, history: int = 0) -> str:
-        """Runs an ``rri-bgp`` command and keeps what it prints, ``most`` lines at most; returns all of it.
-
-        Of the history, which goes back to before the test, the last ``history`` lines are kept.
-        """
+    def show(self, world: World, *arguments: str, node: str = "hub", lines: str = _USUAL) -> str:
+        """Runs an ``rri-bgp`` command, returns what it prints, and keeps the lines of it that ``lines`` fits."""
+        self.tell(world)
         _, said = world.lab.rri(*arguments, node=node)
-        lines = said.splitlines()
-        past = [line for line in lines if line.startswith("history:")]
-        dropped = past[: len(past) - history]
-        self.keep(
-            f"rri-bgp {' '.join(arguments)}", "\n".join(lines[: len(lines) - len(past)] + past[len(dropped) :]), most
-        )
+        where = f"   ({node})" if node not in ("hub", "upstream") else ""
+        kept = "\n".join(line for line in said.splitlines() if re.match(lines, line))
+        self.keep(f"rri-bgp {' '.join(arguments)}{where}", kept)
         return said
 
+    def tell(self, world: World) -> None:
+        """Names the policy that holds, where it is another than before."""
+        if world.policy != self.page.policies.get(self.name):
+            self.page.policies[self.name] = world.policy
+            self.say(world.policy)
+
     def keep(self, command: str, said: str, most: int = 30) -> None:
-        """A command and what it printed."""
+        """A command and what it printed, ``most`` lines at most."""
         lines = _TIMES.sub("N", _IDS.sub(r"\1N", said)).rstrip().splitlines()
         if len(lines) > most:
             lines = [*lines[: most - 1], f"... ({len(lines) - most + 1} more lines)"]

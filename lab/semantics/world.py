@@ -51,16 +51,27 @@ def policy(name: str, *changes: tuple[str, str]) -> str:
     return text
 
 
+def describe(name: str, *changes: tuple[str, str]) -> str:
+    """A policy as docs/results/semantics.md names it."""
+    text = f"Policy [{name}.yaml](../../lab/semantics/policies/{name}.yaml)"
+    for old, new in changes:
+        text += f", with `{new.strip()}`" if new.strip() else f", without `{old.strip(' ,')}`"
+    return f"{text}."
+
+
 class World:
     """The deployed lab. The default router is ``upstream``."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self.policy = ""
+        """Which policy was taken last, and what is different in it, for people."""
 
     # -- the hub -----------------------------------------------------------------------------------------------------
 
     def take(self, name: str, *changes: tuple[str, str]) -> None:
         """Another policy, by ``reload``, and what it has the hub send has arrived."""
+        self.policy = describe(name, *changes)
         self.write(policy(name, *changes))
         self.rri("reload")
         self.arrived()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.harness import wait_until
-from lab.semantics.report import Section
+from lab.semantics.report import WITH_NEIGHBORS, Section
 from lab.semantics.world import Seen, World
 
 HUB = "198.51.100.1"
@@ -25,7 +25,7 @@ def test_n10_a_vrf_as_vpn_routes_and_in_a_session_of_its_own(world: World, secti
     for node in ("upstream", "edge"):
         world.rri("inspect", "--wait", "10", node=node)
         section.show(world, "inspect", node=node)
-    section.show(world, "explain", RED, "--vrf", "red")
+    section.show(world, "explain", RED, "--vrf", "red", lines=WITH_NEIGHBORS)
     section.keep("vtysh -c 'show bgp ipv4 vpn 10.1.0.0/16'   (upstream)", world.show(f"show bgp ipv4 vpn {RED}"))
     world.lab.down("branch1", child="net")
     wait_until(
@@ -43,8 +43,8 @@ def test_n6_one_prefix_in_two_vrfs(world: World, section: Section) -> None:
     assert world.path(BLUE) == Seen(HUB, "65000:200", "65000:1:200")
     assert world.vpn("ipv4").keys() == {("65000:1", BLUE)}
     world.rri("inspect", "--wait", "10", node="upstream")
-    section.show(world, "explain", BLUE)
-    section.show(world, "explain", BLUE, "--vrf", "red")
+    section.show(world, "explain", BLUE, lines=WITH_NEIGHBORS)
+    section.show(world, "explain", BLUE, "--vrf", "red", lines=WITH_NEIGHBORS)
 
 
 def test_n8_a_neighbor_is_given_its_tags_alone(world: World, section: Section) -> None:
@@ -55,7 +55,7 @@ def test_n8_a_neighbor_is_given_its_tags_alone(world: World, section: Section) -
     world.settle(GREEN, *(f"10.100.{n}.0/24" for n in range(250)))
     world.arrived()
     assert world.from_neighbor("198.51.101.1") == {GREEN}
-    section.show(world, "explain", "10.100.7.0/24")
+    section.show(world, "explain", "10.100.7.0/24", lines=WITH_NEIGHBORS)
     with world.wire() as wire:
         world.take("neighbors", ("tags: [200]", "tags: [200, 300]"))
         world.settle(GREEN, *(f"10.100.{n}.0/24" for n in range(250)), node="edge")

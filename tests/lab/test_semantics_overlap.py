@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.semantics.report import Section
+from lab.semantics.report import WITH_NEIGHBORS, Section
 from lab.semantics.world import Seen, World
 
 SHARED = "10.30.0.0/16"
@@ -59,7 +59,7 @@ def test_e13_ecmp(world: World, section: Section) -> None:
     both_up(world)
     world.becomes(SHARED, FIRST, SECOND, node="edge")
     world.becomes(SHARED, SECOND)
-    section.show(world, "explain", SHARED)
+    section.show(world, "explain", SHARED, lines=WITH_NEIGHBORS)
     section.keep(
         f"vtysh -c 'show bgp ipv4 unicast {SHARED}'   (edge)", world.show(f"show bgp ipv4 unicast {SHARED}", "edge")
     )

@@ -49,14 +49,14 @@ def test_e4_a_reload_that_is_not_confirmed_goes_back(world: World, section: Sect
         started = time.monotonic()
         section.show(world, "reload", "--confirm", "3")
         world.becomes(BRANCHES[0], Seen(HUB, "65000:21", "65000:1:21"))
-        section.show(world, "show", "status")
+        section.show(world, "show", "status", lines="the policy")
         world.becomes(BRANCHES[0], Seen(HUB, "65000:20", "65000:1:20"))
         assert 2.5 < time.monotonic() - started < 8
         world.becomes(BRANCHES[1], Seen(HUB, "65000:20", "65000:1:20"))
     assert sorted(" ".join(wire.updates()).split()) == sorted([f"+{prefix}" for prefix in BRANCHES] * 2)
     assert tags(world) == before
     section.say("Not confirmed within 3 s:")
-    section.show(world, "show", "status")
+    section.show(world, "show", "status", lines="the policy")
     section.show(world, "inspect", node="upstream")
 
 

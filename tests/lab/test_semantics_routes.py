@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.harness import wait_until
 from lab.semantics.report import Section
 from lab.semantics.world import Seen, World
 
@@ -122,7 +123,6 @@ def test_e10_default(
     world.settle(*ipv4, *ipv6)
     assert [world.path(prefix) for prefix in ipv4] == [Seen(HUB4, "65000:300", "65000:1:300")] * len(ipv4)
     assert [world.path(prefix) for prefix in ipv6] == [Seen(HUB6, "65000:300", "65000:1:300")] * len(ipv6)
-    section.say(f"`allow-default: {setting}`")
     equal(world, section)
     section.show(world, "explain", "0.0.0.0/0")
 
@@ -151,9 +151,21 @@ def test_e11_port_proxy_flowspec(world: World, section: Section) -> None:
     """E11: a proxy limited to TCP port 443, as a FlowSpec rule"""
     world.take("proxies", ("port-proxies: skip", "port-proxies: flowspec"))
     world.lab.up("branch1", "web")
-    world.settle()
+    world.arrived()
+    assert world.prefixes() == set()
+    world.rri("inspect", "--wait", "10", node="upstream")
     flows = world.show("show bgp ipv4 flowspec detail")
     section.keep("vtysh -c 'show bgp ipv4 flowspec detail'", flows)
-    assert "Destination Address 10.41.0.0/24" in flows
-    section.show(world, "explain", "10.41.0.0/24")
+    lines = [line.strip() for line in flows.splitlines()]
+    assert lines[1:6] == [
+        "Destination Address 10.41.0.0/24",
+        "IP Protocol = 6",
+        "Destination Port = 443",
+        "FS:redirect IP 0x0",
+        f"NLRI NH {HUB4}",
+    ]
+    equal(world, section)
+    assert "10.41.0.0/24[6/443] is made of it" in section.show(world, "explain", "10.41.0.0/24")
     world.lab.down("branch1", child="web")
+    wait_until(lambda: "Destination" not in world.show("show bgp ipv4 flowspec detail"), "the flow rule is withdrawn")
+    world.rri("inspect", "--wait", "10", node="upstream")
