@@ -54,7 +54,7 @@ format: .venv/stamp  ## Let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lab-up: ; @lab/setup.sh && $(BIN)/python -m lab up  ## Deploy the lab and leave it running
+lab-up: ; @lab/setup.sh && $(BIN)/python -m lab up $(TOPOLOGY)  ## Deploy the lab and leave it running; another: make lab-up TOPOLOGY=semantics
 lab-down: ; @$(BIN)/python -m lab down  ## Remove the lab
 lab-shell: ; @$(BIN)/python -m lab shell $(or $(NODE),hub)  ## A shell in a node: make lab-shell NODE=upstream
 lab-logs: ; @$(BIN)/python -m lab logs $(NODE)  ## The logs of all nodes, or of NODE=…

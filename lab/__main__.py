@@ -1,4 +1,4 @@
-"""``python -m lab up | down | shell NODE | logs [NODE] | esp``: the lab from the command line (make lab-up …)."""
+"""``python -m lab up [TOPOLOGY] | down | shell NODE | logs [NODE] | esp``: the lab from the command line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import sys
 
 from lab.harness import Lab, LabError, esp_mode
 
-USAGE = "usage: python -m lab up | down | shell NODE | logs [NODE] | esp"
+USAGE = "usage: python -m lab up [TOPOLOGY] | down | shell NODE | logs [NODE] | esp"
 
 
 def main(arguments: list[str]) -> int:
     """Runs one verb; returns the exit code."""
     lab = Lab()
     match arguments:
-        case ["up"]:
+        case ["up"] | ["up", _]:
+            lab = Lab(topology=arguments[1]) if arguments[1:] else lab
             lab.deploy()
             print(f"the lab is up; ESP: {lab.esp.value}; nodes: {' '.join(lab.nodes())}")
         case ["down"]:

@@ -21,8 +21,8 @@ ESP: {esp}.
 
 Each section is a test or some alike, which have also checked at FRR the exact prefixes, next hops and communities, and
 where it says so the UPDATEs on the wire. `inspect` is run on the upstream router, all else on the hub. Left out: the
-lines on each neighbour and of the past, unless they are the point. N stands for what charon or the clock gives. What the
-rules are: [rules.md](../reference/rules.md).
+lines on each neighbour and of the past, unless they are the point. N stands for what charon or the clock gives. The
+rules: [rules.md](../reference/rules.md).
 """
 
 WITH_NEIGHBORS = "(?!history:)"
