@@ -11,7 +11,8 @@
     └── ProtocolError        the other side broke its protocol; a running controller logs, counts and reconnects
         ├── ViciError        charon's VICI socket
         ├── ExabgpError      ExaBGP's process API
-        └── NetlinkError     the kernel's rtnetlink: cut short, or it says no
+        ├── NetlinkError     the kernel's rtnetlink: cut short, or it says no
+        └── XfrmError        the kernel's XFRM netlink
 
 An error says *where* (file:line:column, socket, program), *what* is wrong and what is allowed, and, when there is
 one, a *hint*: the next thing to try. Whoever raises it knows who is at fault, and picks the class by that.
@@ -33,6 +34,7 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "ViciError",
+    "XfrmError",
     "rri_error_in",
 ]
 
@@ -108,6 +110,10 @@ class ProtocolError(RriError):
 
 class ViciError(ProtocolError):
     """charon sent what the VICI protocol does not allow, or refused a request."""
+
+
+class XfrmError(ProtocolError):
+    """The kernel sent a netlink message that is not as linux/xfrm.h has it."""
 
 
 class ExabgpError(ProtocolError):

@@ -1,0 +1,6 @@
+"""The kernel as a source of SA state, over NETLINK_XFRM: any IKE daemon, or keys set by hand.
+
+``wire.py`` is what a datagram says, ``table.py`` what SAs and policies there are and which pairs of SAs they make.
+"""
+
+__all__: list[str] = []
