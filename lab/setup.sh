@@ -203,6 +203,54 @@ setup_containerlab() {
     done_by "built $containerlab_version"
 }
 
+# ---- a kernel with ESP and VRF, where this one has none ------------------------------------------------------------
+
+setup_kernel() {
+    local wanted tree=$state/kernel/tree container
+    if lab/kernel-has; then
+        done_by 'this kernel has ESP and VRF'
+        return
+    fi
+    wanted="$(<"$state/image") $(sha256sum requirements-dev.lock lab/setup.sh | sha256sum | cut -c1-64)"
+    if [[ -e $state/kernel/stamp && $(<"$state/kernel/stamp") == "$wanted" ]]; then
+        return
+    fi
+    is_debian_root || { echo 'this kernel has no ESP or no VRF, and User Mode Linux needs root on Debian' >&2; return 1; }
+    rm -rf "$state/kernel"
+    mkdir -p "$tree"
+    container=$(docker create "$(<"$state/image")" /bin/true)
+    docker export "$container" | tar -x -C "$tree"
+    docker rm "$container"
+    cp -r /etc/apt/apt.conf.d/. "$tree/etc/apt/apt.conf.d/"
+    cp /etc/resolv.conf /etc/hosts "$tree/etc/"
+    chroot "$tree" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -yq --no-install-recommends kmod
+    install_uml "$tree"
+    .venv/bin/uv pip install -q --python-version 3.13 --python-platform "$(uname -m)-manylinux_2_28" --only-binary :all: \
+        --no-deps --require-hashes -r requirements-dev.lock --target "$tree/opt/tests/lib"
+    mkdir -p "$tree/opt/tests/bin" "$tree/src"
+    printf '#!/bin/sh\nPYTHONPATH=/src:/opt/tests/lib exec /usr/bin/python3 "$@"\n' >"$tree/opt/tests/bin/python"
+    printf '#!/bin/sh\nexec /opt/tests/bin/python -m pytest -p no:cacheprovider "$@"\n' >"$tree/opt/tests/bin/pytest"
+    chmod +x "$tree"/opt/tests/bin/*
+    echo "$wanted" >"$state/kernel/stamp"
+    done_by "User Mode Linux $(ls "$tree/lib/modules"), on the image's tree"
+}
+
+# From Debian sid, whose kernel runs on new CPUs; it wants a newer C library than Debian 12 has, so it runs in the tree.
+install_uml() {
+    local tree=$1 apt=$scratch/sid
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/deb"
+    echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main' >"$apt/list"
+    local options=(-o "Dir::Etc::SourceList=$apt/list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::lists=$apt/lists"
+        -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root)
+    apt-get "${options[@]}" update -qq
+    (cd "$apt" && apt-get "${options[@]}" download user-mode-linux && dpkg-deb -x user-mode-linux_*.deb deb)
+    cp "$apt/deb/usr/bin/linux.uml" "$tree/usr/bin/"
+    mkdir -p "$tree/lib/modules"
+    cp -r "$apt"/deb/usr/lib/uml/modules/. "$tree/lib/modules/"
+    chroot "$tree" depmod -a "$(ls "$tree/lib/modules")"
+}
+
 # ---- what cannot be helped ----------------------------------------------------------------------------------------
 
 say_what_is_missing() {
@@ -239,6 +287,13 @@ all)
     stage 'docker engine' setup_engine
     stage 'image' setup_image
     stage 'containerlab' setup_containerlab
+    stage 'kernel tier' setup_kernel
+    ;;
+kernel)
+    stage 'virtual environment' setup_venv
+    stage 'docker engine' setup_engine
+    stage 'image' setup_image
+    stage 'kernel tier' setup_kernel
     ;;
 *)
     echo "usage: lab/setup.sh [all|venv|check]" >&2
