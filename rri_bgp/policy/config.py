@@ -20,6 +20,7 @@ __all__ = [
     "ResolveSettings",
     "SourceSettings",
     "ViciSettings",
+    "XfrmSettings",
 ]
 
 
@@ -41,7 +42,16 @@ class ReplaySettings:
     speed: float = 1.0
 
 
-SourceSettings = ViciSettings | ReplaySettings
+@dataclass(frozen=True, slots=True)
+class XfrmSettings:
+    """The kernel's SAs; ``resync`` as for VICI. ``netns`` names the network namespace that they are in, empty: ours."""
+
+    name: str = "xfrm"
+    netns: str = ""
+    resync: float = 30.0
+
+
+SourceSettings = ViciSettings | ReplaySettings | XfrmSettings
 
 
 class OnExit(enum.Enum):

@@ -15,6 +15,7 @@ import errno
 import logging
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from rri_bgp.errors import RriError, UnreachableError, XfrmError
@@ -63,7 +64,7 @@ class XfrmSource:
         """See ``Source``."""
         while True:
             try:
-                with _opened(_GROUPS) as events:
+                with _opened(self._settings.netns, _GROUPS) as events:
                     await self._follow(events, observer)
             except RriError as error:
                 observer.lost(self.name, error.line)
@@ -108,7 +109,7 @@ class XfrmSource:
     async def _dump(self) -> None:
         """All SAs, then all policies: a policy whose SA has come since is found served by the event."""
         self._table.restart()
-        with _opened(()) as asking:
+        with _opened(self._settings.netns) as asking:
             for sequence, policies in enumerate((False, True), 1):
                 asking.send(dump_request(policies=policies, sequence=sequence))
                 while self._take_dump(await _next(asking)):
@@ -130,9 +131,9 @@ def _now() -> float:
 
 
 @contextmanager
-def _opened(groups: tuple[int, ...]) -> Iterator[socket.socket]:
+def _opened(netns: str, groups: tuple[int, ...] = ()) -> Iterator[socket.socket]:
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_XFRM) as opened:
+        with _in_namespace(netns) if netns else _socket() as opened:
             if groups:
                 opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
             opened.bind((0, sum(1 << (group - 1) for group in groups)))
@@ -140,6 +141,22 @@ def _opened(groups: tuple[int, ...]) -> Iterator[socket.socket]:
             yield opened
     except OSError as error:
         raise _failure(error.errno or 0) from error
+
+
+def _socket() -> socket.socket:
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_XFRM)
+
+
+def _in_namespace(netns: str) -> socket.socket:
+    """A socket stays in the namespace that it was made in: a thread goes there, makes it, and ends."""
+    from pyroute2.netns import setns  # noqa: PLC0415  # slow to import, and seldom needed
+
+    def make() -> socket.socket:
+        setns(netns)
+        return _socket()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(make).result()
 
 
 def _failure(number: int) -> UnreachableError:

@@ -1,0 +1,126 @@
+"""What the kernel shows of a real charon's SAs makes the same routes as what charon says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.gateways import BRANCH, HUB, Gateways, Watched, run, vici_source, wait_for, xfrm_source
+
+NET = ("net", "10.0.0.0/16", "10.1.0.0/16")
+_HUB = {
+    "net": ("10.0.0.0/16", "10.1.0.0/16", ""),
+    "two": ("10.0.0.0/16", "10.2.0.0/16,10.3.0.0/24", ""),
+    "six": ("fd00::/64", "fd01::/64", ""),
+    "marked": ("10.0.0.0/16", "10.4.0.0/16", "if_id_in = 5\nif_id_out = 5"),
+}
+_BRANCH = {name: (remote, local, more) for name, (local, remote, more) in _HUB.items()}
+
+
+class Stage:
+    """Both sources, watched side by side."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self.gateways = gateways
+        self.vici = Watched()
+        self.xfrm = Watched()
+
+    async def quiet(self, *routes: tuple[str, str], deadline: float = 20.0) -> None:
+        """Waits until both say that these routes are, and no others."""
+        wanted = set(routes)
+        said = f"both sources say {sorted(wanted)}"
+        await wait_for(lambda: self.vici.routes() == self.xfrm.routes() == wanted, said, deadline)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """Two charons, no tunnel, both sources complete."""
+    gateways = Gateways(tmp_path)
+    gateways.build()
+    try:
+        gateways.start("hub", _HUB)
+        gateways.start("branch", _BRANCH)
+        this = Stage(gateways)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(vici_source(gateways).run(this.vici)),
+                group.create_task(xfrm_source().run(this.xfrm)),
+            ]
+            await wait_for(lambda: this.vici.complete and this.xfrm.complete, "both sources are complete")
+            yield this
+            for task in tasks:
+                task.cancel()
+    finally:
+        gateways.clean()
+
+
+N = ("10.1.0.0/16", BRANCH)
+
+
+async def test_e1_up_and_down(stage: Stage) -> None:
+    """Children with one selector, two, IPv6 in IPv4, and an interface id."""
+    for child in _BRANCH:
+        await asyncio.to_thread(stage.gateways.up, child)
+    everything = (N, ("10.2.0.0/16", BRANCH), ("10.3.0.0/24", BRANCH), ("fd01::/64", BRANCH), ("10.4.0.0/16", BRANCH))
+    await stage.quiet(*everything)
+    assert {sa.if_id for sa in stage.xfrm.sas.values()} == {0, 5}
+    await asyncio.to_thread(stage.gateways.swanctl, "branch", "--terminate", "--child", "two")
+    await stage.quiet(*(one for one in everything if one[0] not in ("10.2.0.0/16", "10.3.0.0/24")))
+    await asyncio.to_thread(stage.gateways.swanctl, "branch", "--terminate", "--ike", "tunnel")
+    await stage.quiet()
+
+
+@pytest.mark.parametrize("node", ["hub", "branch"])
+async def test_e6_rekeys_and_reauthentication_change_nothing(stage: Stage, node: str) -> None:
+    """The kernel's pair stays what it was, whoever rekeys."""
+    await asyncio.to_thread(stage.gateways.up, "net")
+    await stage.quiet(N)
+    before = len(stage.xfrm.changes)
+    for words in (("--child", "net"), ("--ike", "tunnel"), ("--ike", "tunnel", "--reauth")):
+        known = set(stage.vici.sas)
+        await asyncio.to_thread(stage.gateways.swanctl, node, "--rekey", *words)
+        if words != ("--ike", "tunnel"):
+            await wait_for(lambda known=known: not known & set(stage.vici.sas), f"--rekey {words} is over")
+    await stage.quiet(N)
+    await asyncio.sleep(6)  # the old inbound SA stays for 5 s
+    assert stage.xfrm.changes[before:] == []
+
+
+async def test_e8_what_charon_has_lost_without_noticing(stage: Stage) -> None:
+    """After a flush charon still says INSTALLED; the kernel does not."""
+    await asyncio.to_thread(stage.gateways.up, "net")
+    await stage.quiet(N)
+    run("ip", "-n", "hub", "xfrm", "state", "flush")
+    await wait_for(lambda: stage.xfrm.routes() == set(), "the kernel source has no route")
+    assert stage.vici.routes() == {N}
+
+
+async def test_g7_charon_is_killed_and_comes_back(stage: Stage) -> None:
+    """The SAs of the dead charon stay in the kernel and carry traffic; those of the next one take over in silence."""
+    await asyncio.to_thread(stage.gateways.up, "net")
+    await stage.quiet(N)
+    before = len(stage.xfrm.changes)
+    stage.gateways.stop("hub", signal.SIGKILL)
+    await wait_for(lambda: not stage.vici.complete, "the VICI source has noticed")
+    assert stage.xfrm.routes() == {N}
+    await asyncio.to_thread(stage.gateways.start, "hub")
+    await asyncio.to_thread(stage.gateways.swanctl, "branch", "--terminate", "--ike", "tunnel", "--force")
+    await asyncio.to_thread(stage.gateways.up, "net")
+    await wait_for(lambda: stage.vici.routes() == {N}, "the new tunnel is up")
+    assert stage.xfrm.routes() == {N}
+    assert all(sa is not None for _, sa in stage.xfrm.changes[before:])
+
+
+async def test_n5_a_peer_that_moves(stage: Stage) -> None:
+    """MOBIKE: the branch changes its address; no other news than that."""
+    await asyncio.to_thread(stage.gateways.up, "net")
+    await stage.quiet(N)
+    run("ip", "-n", "branch", "address", "add", "192.0.2.3/24", "dev", "wan")
+    run("ip", "-n", "branch", "address", "delete", f"{BRANCH}/24", "dev", "wan")
+    run("ip", "-n", "branch", "address", "add", "192.0.2.3/24", "dev", "wan", check=False)
+    await stage.quiet(("10.1.0.0/16", "192.0.2.3"), deadline=30)
+    assert HUB
