@@ -1,0 +1,154 @@
+"""The kernel's pairs of SAs, over random histories: what counts is what is there, never how it came (rule E7)."""
+
+from __future__ import annotations
+
+import itertools
+from ipaddress import ip_address
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rri_bgp.model import Mode, Prefix, SaKey, SaPair, TrafficSelector
+from rri_bgp.sources.xfrm.table import DOWN_AFTER, XfrmTable
+from rri_bgp.sources.xfrm.wire import (
+    Direction,
+    Message,
+    Policy,
+    PolicyGone,
+    PolicyKey,
+    Sa,
+    SaGone,
+    StateKey,
+    Template,
+)
+
+LOCAL, PEERS = ip_address("192.0.2.1"), (ip_address("192.0.2.2"), ip_address("192.0.2.3"))
+NETS = tuple(TrafficSelector.from_prefix(Prefix.parse(text)) for text in ("10.1.0.0/16", "10.2.0.0/16", "fd01::/64"))
+OWN = TrafficSelector.from_prefix(Prefix.parse("10.0.0.0/16"))
+
+
+@st.composite
+def states(draw: st.DrawFn) -> Sa:
+    """One half of a pair, live or larval, of a few reqids and SPIs."""
+    peer, inbound = draw(st.sampled_from(PEERS)), draw(st.booleans())
+    source, destination = (peer, LOCAL) if inbound else (LOCAL, peer)
+    key = StateKey(destination, draw(st.integers(1, 4)), 50)
+    mode = draw(st.sampled_from((Mode.TUNNEL, Mode.TUNNEL, Mode.TRANSPORT)))
+    return Sa(key, source, draw(st.integers(1, 2)), mode, 0, draw(st.booleans() | st.just(True)))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """An outbound or inbound policy: of a tunnel (with or without SPI), a trap, a shunt or a block."""
+    peer, net = draw(st.sampled_from(PEERS)), draw(st.sampled_from(NETS))
+    direction = draw(st.sampled_from((Direction.OUT, Direction.IN)))
+    ends = (LOCAL, peer) if direction is Direction.OUT else (peer, LOCAL)
+    selectors = (OWN, net) if direction is Direction.OUT else (net, OWN)
+    spi = draw(st.integers(0, 4)) if direction is Direction.OUT else 0
+    template = Template(*ends, spi, 50, draw(st.integers(1, 2)), Mode.TUNNEL)
+    return Policy(
+        PolicyKey(direction, *selectors, draw(st.sampled_from((0, 5))), (0, 0)),
+        draw(st.sampled_from((True, True, True, False))),
+        draw(st.sampled_from((template, template, template, None))),
+    )
+
+
+singles = (
+    states()
+    | policies()
+    | states().map(lambda sa: SaGone(sa.key))
+    | policies().map(lambda policy: PolicyGone(policy.key))
+)
+
+
+@st.composite
+def tunnels(draw: st.DrawFn) -> list[Message]:
+    """All that makes a pair, in any order; perhaps without one of its parts."""
+    peer, net, reqid = draw(st.sampled_from(PEERS)), draw(st.sampled_from(NETS)), draw(st.integers(1, 2))
+    spi, if_id = draw(st.integers(1, 4)), draw(st.sampled_from((0, 5)))
+    out = Template(LOCAL, peer, draw(st.sampled_from((0, spi))), 50, reqid, Mode.TUNNEL)
+    into = Template(peer, LOCAL, 0, 50, reqid, Mode.TUNNEL)
+    parts: list[Message] = [
+        Sa(StateKey(peer, spi, 50), LOCAL, reqid, Mode.TUNNEL, if_id, True),
+        Sa(StateKey(LOCAL, spi, 50), peer, reqid, Mode.TUNNEL, if_id, True),
+        Policy(PolicyKey(Direction.OUT, OWN, net, if_id, (0, 0)), True, out),
+        Policy(PolicyKey(Direction.IN, net, OWN, if_id, (0, 0)), True, into),
+    ]
+    return draw(st.permutations(parts))[: draw(st.sampled_from((4, 4, 4, 3)))]
+
+
+histories = st.lists(tunnels() | singles.map(lambda one: [one]), max_size=12).map(
+    lambda groups: [message for group in groups for message in group]
+)
+
+
+def survivors(history: list[Message]) -> list[Message]:
+    """What a dump would show at the end."""
+    there: dict[object, Message] = {}
+    for message in history:
+        match message:
+            case Sa(key) | Policy(key):
+                there[key] = message
+            case SaGone(key) | PolicyGone(key):
+                there.pop(key, None)
+            case _:
+                raise AssertionError(message)
+    return list(there.values())
+
+
+def meaning(pairs: list[SaPair]) -> set[tuple[object, ...]]:
+    """Pairs without the numbers that the table gives."""
+    return {(one.peer, one.local, one.remote_ts, one.local_ts, one.reqid, one.if_id, one.mark) for one in pairs}
+
+
+def settled(table: XfrmTable, now: float) -> dict[SaKey, SaPair | None]:
+    """Lets everything that falls fall."""
+    return table.changes(now) | table.changes(now + 2 * DOWN_AFTER)
+
+
+@given(histories, st.randoms(use_true_random=False))
+def test_e7_ends_equal_to_a_dump_whatever_the_history(history: list[Message], chance: object) -> None:
+    """Changes asked for at any time, some of it dumped again in between."""
+    table, dumped = XfrmTable("xfrm"), XfrmTable("xfrm")
+    now = 0.0
+    told: dict[SaKey, SaPair] = {}
+
+    def hear(changes: dict[SaKey, SaPair | None]) -> None:
+        for key, pair in changes.items():
+            if pair is None:
+                del told[key]
+            else:
+                assert told.get(key) != pair, "nothing is told twice"
+                told[key] = pair
+
+    for number, message in enumerate(history):
+        table.take(message)
+        if chance.random() < 0.3:  # type: ignore[attr-defined]
+            now += chance.random()  # type: ignore[attr-defined]
+            hear(table.changes(now))
+        if chance.random() < 0.1:  # type: ignore[attr-defined]
+            table.restart()
+            for again in survivors(history[: number + 1]):
+                table.take(again)
+    hear(table.changes(now))
+    hear(table.changes(now + 2 * DOWN_AFTER))
+    for message in survivors(history):
+        dumped.take(message)
+    settled(dumped, 0.0)
+    assert meaning(table.sas()) == meaning(dumped.sas()) == meaning(list(told.values()))
+    assert table.due is None
+
+
+@given(histories, st.integers(0, 200))
+def test_order_does_not_count(history: list[Message], which: int) -> None:
+    """What is there is taken in any order."""
+    there = survivors(history)
+    shuffled = next(itertools.islice(itertools.cycle(itertools.permutations(there)), which, None))
+    one, other = XfrmTable("xfrm"), XfrmTable("xfrm")
+    for message in there:
+        one.take(message)
+    for message in shuffled:
+        other.take(message)
+    settled(one, 0.0)
+    settled(other, 0.0)
+    assert meaning(one.sas()) == meaning(other.sas())
