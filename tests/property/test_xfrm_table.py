@@ -8,10 +8,12 @@ from ipaddress import ip_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rri_bgp.model import Mode, Prefix, SaKey, SaPair, TrafficSelector
+from rri_bgp.model import Mode, SaKey, SaPair
+from rri_bgp.sources.xfrm import wire
 from rri_bgp.sources.xfrm.table import DOWN_AFTER, XfrmTable
 from rri_bgp.sources.xfrm.wire import (
     Direction,
+    Ends,
     Message,
     Policy,
     PolicyGone,
@@ -21,10 +23,13 @@ from rri_bgp.sources.xfrm.wire import (
     StateKey,
     Template,
 )
+from tests.unit.sources import netlink
 
-LOCAL, PEERS = ip_address("192.0.2.1"), (ip_address("192.0.2.2"), ip_address("192.0.2.3"))
-NETS = tuple(TrafficSelector.from_prefix(Prefix.parse(text)) for text in ("10.1.0.0/16", "10.2.0.0/16", "fd01::/64"))
-OWN = TrafficSelector.from_prefix(Prefix.parse("10.0.0.0/16"))
+LOCAL, *PEERS = (ip_address(text).packed.ljust(16, b"\0") for text in ("192.0.2.1", "192.0.2.2", "192.0.2.3"))
+NETS = tuple(
+    next(wire.parse(netlink.message(0x13, netlink.userpolicy(1, own, net)))).key.selector  # type: ignore[union-attr]
+    for own, net in (("10.0.0.0/16", "10.1.0.0/16"), ("10.0.0.0/16", "10.2.0.0/16"), ("fd00::/64", "fd01::/64"))
+)
 
 
 @st.composite
@@ -34,7 +39,8 @@ def states(draw: st.DrawFn) -> Sa:
     source, destination = (peer, LOCAL) if inbound else (LOCAL, peer)
     key = StateKey(destination, draw(st.integers(1, 4)), 50)
     mode = draw(st.sampled_from((Mode.TUNNEL, Mode.TUNNEL, Mode.TRANSPORT)))
-    return Sa(key, source, draw(st.integers(1, 2)), mode, 0, draw(st.booleans() | st.just(True)))
+    ends = Ends(2, source, destination, draw(st.integers(1, 2)))
+    return Sa(key, ends, mode, 0, draw(st.booleans() | st.just(True)))
 
 
 @st.composite
@@ -43,11 +49,11 @@ def policies(draw: st.DrawFn) -> Policy:
     peer, net = draw(st.sampled_from(PEERS)), draw(st.sampled_from(NETS))
     direction = draw(st.sampled_from((Direction.OUT, Direction.IN)))
     ends = (LOCAL, peer) if direction is Direction.OUT else (peer, LOCAL)
-    selectors = (OWN, net) if direction is Direction.OUT else (net, OWN)
+    selector = net if direction is Direction.OUT else wire.mirrored(net)
     spi = draw(st.integers(0, 4)) if direction is Direction.OUT else 0
-    template = Template(*ends, spi, 50, draw(st.integers(1, 2)), Mode.TUNNEL)
+    template = Template(Ends(2, *ends, draw(st.integers(1, 2))), spi, 50, Mode.TUNNEL)
     return Policy(
-        PolicyKey(direction, *selectors, draw(st.sampled_from((0, 5))), (0, 0)),
+        PolicyKey(direction, selector, draw(st.sampled_from((0, 5))), (0, 0)),
         draw(st.sampled_from((True, True, True, False))),
         draw(st.sampled_from((template, template, template, None))),
     )
@@ -66,13 +72,14 @@ def tunnels(draw: st.DrawFn) -> list[Message]:
     """All that makes a pair, in any order; perhaps without one of its parts."""
     peer, net, reqid = draw(st.sampled_from(PEERS)), draw(st.sampled_from(NETS)), draw(st.integers(1, 2))
     spi, if_id = draw(st.integers(1, 4)), draw(st.sampled_from((0, 5)))
-    out = Template(LOCAL, peer, draw(st.sampled_from((0, spi))), 50, reqid, Mode.TUNNEL)
-    into = Template(peer, LOCAL, 0, 50, reqid, Mode.TUNNEL)
+    ends = Ends(2, LOCAL, peer, reqid)
+    out = Template(ends, draw(st.sampled_from((0, spi))), 50, Mode.TUNNEL)
+    into = Template(ends.mirrored, 0, 50, Mode.TUNNEL)
     parts: list[Message] = [
-        Sa(StateKey(peer, spi, 50), LOCAL, reqid, Mode.TUNNEL, if_id, True),
-        Sa(StateKey(LOCAL, spi, 50), peer, reqid, Mode.TUNNEL, if_id, True),
-        Policy(PolicyKey(Direction.OUT, OWN, net, if_id, (0, 0)), True, out),
-        Policy(PolicyKey(Direction.IN, net, OWN, if_id, (0, 0)), True, into),
+        Sa(StateKey(peer, spi, 50), ends, Mode.TUNNEL, if_id, True),
+        Sa(StateKey(LOCAL, spi, 50), ends.mirrored, Mode.TUNNEL, if_id, True),
+        Policy(PolicyKey(Direction.OUT, net, if_id, (0, 0)), True, out),
+        Policy(PolicyKey(Direction.IN, wire.mirrored(net), if_id, (0, 0)), True, into),
     ]
     return draw(st.permutations(parts))[: draw(st.sampled_from((4, 4, 4, 3)))]
 
@@ -121,8 +128,8 @@ def test_e7_ends_equal_to_a_dump_whatever_the_history(history: list[Message], ch
                 assert told.get(key) != pair, "nothing is told twice"
                 told[key] = pair
 
-    for number, message in enumerate(history):
-        table.take(message)
+    for number, event in enumerate(history):
+        table.take(event)
         if chance.random() < 0.3:  # type: ignore[attr-defined]
             now += chance.random()  # type: ignore[attr-defined]
             hear(table.changes(now))

@@ -19,9 +19,10 @@ import itertools
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from rri_bgp.model import Address, Mode, SaKey, SaPair, TrafficSelector
+from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources.xfrm.wire import (
     Direction,
+    Ends,
     Message,
     Policy,
     PolicyGone,
@@ -29,7 +30,11 @@ from rri_bgp.sources.xfrm.wire import (
     Resync,
     Sa,
     SaGone,
+    Selector,
     StateKey,
+    address,
+    mirrored,
+    selectors,
 )
 
 __all__ = ["DOWN_AFTER", "XfrmTable"]
@@ -38,38 +43,20 @@ DOWN_AFTER = 1.0
 """Seconds."""
 
 _TUNNELS = frozenset((Mode.TUNNEL, Mode.BEET))
+_Packets = tuple[int, Selector]
+"""A direction and a selector: all but if_id and mark of a policy's key."""
+
 _Key = TypeVar("_Key")
 _Item = TypeVar("_Item")
-
-
-class _Ends(NamedTuple):
-    """Where SAs go, as seen from the one end: what an SA has in common with a template."""
-
-    source: Address
-    destination: Address
-    reqid: int
-
-    @property
-    def mirrored(self) -> _Ends:
-        """The other direction."""
-        return _Ends(self.destination, self.source, self.reqid)
 
 
 class _Group(NamedTuple):
     """What the policies of one pair have in common."""
 
-    ends: _Ends
+    ends: Ends
     mode: Mode
     if_id: int
     mark: tuple[int, int]
-
-
-class _Selectors(NamedTuple):
-    """A direction and both selectors: all but if_id and mark of a policy's key."""
-
-    direction: Direction
-    source: TrafficSelector
-    destination: TrafficSelector
 
 
 class XfrmTable:
@@ -87,11 +74,11 @@ class XfrmTable:
     def restart(self) -> None:
         """A dump begins: nothing is known any more but what was told."""
         self._sas: dict[StateKey, Sa] = {}
-        self._sas_at: dict[_Ends, set[StateKey]] = {}
+        self._sas_at: dict[Ends, set[StateKey]] = {}
         self._policies: dict[PolicyKey, Policy] = {}
-        self._policies_at: dict[_Selectors, set[PolicyKey]] = {}
+        self._policies_at: dict[_Packets, set[PolicyKey]] = {}
         self._members: dict[_Group, set[PolicyKey]] = {}
-        self._groups_at: dict[_Ends, set[_Group]] = {}
+        self._groups_at: dict[Ends, set[_Group]] = {}
         self._dirty.update(self._told)
 
     def take(self, message: Message) -> str:
@@ -160,14 +147,15 @@ class XfrmTable:
         served = [key for key in self._members.get(group, ()) if self._is_served(group, self._policies[key])]
         if not served:
             return None
+        traffic = [selectors(key.selector) for key in served]
         return SaPair(
             key=SaKey(self._source, next(self._numbers)) if before is None else before.key,
             connection="",
             child="",
-            peer=group.ends.destination,
-            local=group.ends.source,
-            remote_ts=_ordered({key.destination for key in served}),
-            local_ts=_ordered({key.source for key in served}),
+            peer=address(group.ends.family, group.ends.destination),
+            local=address(group.ends.family, group.ends.source),
+            remote_ts=_ordered({destination for _, destination in traffic}),
+            local_ts=_ordered({source for source, _ in traffic}),
             reqid=group.ends.reqid,
             mode=group.mode,
             if_id=group.if_id,
@@ -179,17 +167,16 @@ class XfrmTable:
         assert template is not None  # noqa: S101  # it has a group
         inbound = self._sas_at.get(ends.mirrored, ())
         if template.spi:
-            named = self._sas.get(StateKey(template.destination, template.spi, template.protocol, group.mark))
+            named = self._sas.get(StateKey(ends.destination, template.spi, template.protocol, group.mark))
             outbound = [] if named is None else [named.key]
         else:
             outbound = [*self._sas_at.get(ends, ())]
-        key = policy.key
         return (
             any(self._carries(group, one) for one in outbound)
             and any(self._carries(group, one) for one in inbound)
             and any(
                 self._policies[one].allows
-                for one in self._policies_at.get(_Selectors(Direction.IN, key.destination, key.source), ())
+                for one in self._policies_at.get((Direction.IN, mirrored(policy.key.selector)), ())
             )
         )
 
@@ -199,21 +186,21 @@ class XfrmTable:
 
     def _put_sa(self, sa: Sa) -> None:
         self._sas[sa.key] = sa
-        self._sas_at.setdefault(_ends_of(sa), set()).add(sa.key)
-        self._touch(_ends_of(sa))
+        self._sas_at.setdefault(sa.ends, set()).add(sa.key)
+        self._touch(sa.ends)
 
     def _drop_sa(self, key: StateKey) -> None:
         sa = self._sas.pop(key, None)
         if sa is not None:
-            _discard(self._sas_at, _ends_of(sa), key)
-            self._touch(_ends_of(sa))
+            _discard(self._sas_at, sa.ends, key)
+            self._touch(sa.ends)
 
-    def _touch(self, ends: _Ends) -> None:
+    def _touch(self, ends: Ends) -> None:
         self._dirty.update(self._groups_at.get(ends, ()), self._groups_at.get(ends.mirrored, ()))
 
     def _put_policy(self, policy: Policy) -> None:
         self._policies[policy.key] = policy
-        self._policies_at.setdefault(_selectors_of(policy.key), set()).add(policy.key)
+        self._policies_at.setdefault(policy.key[:2], set()).add(policy.key)
         group = _group_of(policy)
         if group is not None:
             self._members.setdefault(group, set()).add(policy.key)
@@ -224,7 +211,7 @@ class XfrmTable:
         policy = self._policies.pop(key, None)
         if policy is None:
             return
-        _discard(self._policies_at, _selectors_of(key), key)
+        _discard(self._policies_at, key[:2], key)
         group = _group_of(policy)
         if group is not None:
             _discard(self._members, group, key)
@@ -237,18 +224,10 @@ class XfrmTable:
         group = _group_of(policy)
         if group is not None:
             self._dirty.add(group)
-        if policy.key.direction is Direction.IN:
-            mirrored = _Selectors(Direction.OUT, policy.key.destination, policy.key.source)
-            groups = (_group_of(self._policies[one]) for one in self._policies_at.get(mirrored, ()))
+        if policy.key.direction == Direction.IN:
+            answered = Direction.OUT, mirrored(policy.key.selector)
+            groups = (_group_of(self._policies[one]) for one in self._policies_at.get(answered, ()))
             self._dirty.update(group for group in groups if group is not None)
-
-
-def _ends_of(sa: Sa) -> _Ends:
-    return _Ends(sa.source, sa.key.destination, sa.reqid)
-
-
-def _selectors_of(key: PolicyKey) -> _Selectors:
-    return _Selectors(key.direction, key.source, key.destination)
 
 
 def _group_of(policy: Policy) -> _Group | None:
@@ -257,11 +236,11 @@ def _group_of(policy: Policy) -> _Group | None:
     Libreswan's traps have a template without addresses; a peer that moves is blocked meanwhile.
     """
     template, key = policy.template, policy.key
-    if key.direction is not Direction.OUT or not policy.allows or template is None:
+    if key.direction != Direction.OUT or not policy.allows or template is None:
         return None
-    if template.mode not in _TUNNELS or template.source.is_unspecified or template.destination.is_unspecified:
+    if template.mode not in _TUNNELS or not any(template.ends.source) or not any(template.ends.destination):
         return None
-    return _Group(_Ends(template.source, template.destination, template.reqid), template.mode, key.if_id, key.mark)
+    return _Group(template.ends, template.mode, key.if_id, key.mark)
 
 
 def _discard(index: dict[_Key, set[_Item]], key: _Key, item: _Item) -> None:

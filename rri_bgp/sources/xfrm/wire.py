@@ -9,8 +9,7 @@ numbers are of linux/netlink.h and linux/xfrm.h (64-bit; a 32-bit process on suc
 from __future__ import annotations
 
 import enum
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
@@ -22,6 +21,7 @@ from rri_bgp.model import ANY_PORT, Address, Mode, Prefix, TrafficSelector
 __all__ = [
     "Direction",
     "Done",
+    "Ends",
     "Failed",
     "Message",
     "Policy",
@@ -30,35 +30,41 @@ __all__ = [
     "Resync",
     "Sa",
     "SaGone",
+    "Selector",
     "StateKey",
     "Template",
+    "address",
     "dump_request",
+    "mirrored",
     "parse",
+    "selectors",
 ]
 
-_HEADER = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
+_HEADER = Struct("=IH10x")  # nlmsghdr: length, type, flags, sequence, port id
 _ATTRIBUTE = Struct("=HH")  # nlattr: length with this header, type
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _NLMSG_ERROR, _NLMSG_DONE, _NLMSG_OVERRUN = 2, 3, 4
+_DUMP_REQUEST = Struct("=IHHII")
 _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 
 _NEWSA, _DELSA, _GETSA, _NEWPOLICY, _DELPOLICY, _GETPOLICY = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
 _EXPIRE, _UPDPOLICY, _UPDSA, _POLEXPIRE, _FLUSHSA, _FLUSHPOLICY, _MIGRATE = 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x21
 
-_ALGORITHMS = frozenset((1, 2, 18, 20))  # XFRMA_ALG_AUTH, _CRYPT, _AEAD, _AUTH_TRUNC
-_TMPL, _SA, _POLICY, _POLICY_TYPE, _MARK, _IF_ID, _SA_DIR = 5, 6, 7, 16, 21, 31, 33
-_WANTED = _ALGORITHMS | {_TMPL, _SA, _POLICY, _POLICY_TYPE, _MARK, _IF_ID, _SA_DIR}
+_ALG_AEAD = 18
+_ALGORITHMS = frozenset((1, 2, _ALG_AEAD, 20))  # XFRMA_ALG_AUTH, _CRYPT, _AEAD, _AUTH_TRUNC
+_TMPL, _POLICY, _POLICY_TYPE, _MARK, _IF_ID = 5, 7, 16, 21, 31
 
-_U32, _TWO_U32 = Struct("=I"), Struct("=II")
-_SELECTOR = Struct("=16s16s8sH3B11x")  # daddr, saddr, ports with masks, family, prefix lengths, protocol
-_PORTS = Struct("!4H")  # dport and its mask, sport and its mask
-_USERSA = Struct("=56x16s4sB3x16s112xIHB9x")  # daddr, spi, protocol, saddr, reqid, family, mode
-_USERSA_ID = Struct("=16s4sHBx")  # daddr, spi, family, protocol
-_USERPOLICY = Struct("=56s96xIIBB6x")  # selector, priority, index, direction, action
-_TEMPLATE = Struct("=16s4sB3xH2x16sIB15x")  # daddr, spi, protocol, family, saddr, reqid, mode
-_HARD = Struct("=B7x")
+_I32, _U32, _TWO_U32 = Struct("=i"), Struct("=I"), Struct("=II")
+_SELECTOR = Struct("=16s16s4s4sHBBB")  # daddr, saddr, ports with their masks, family, prefix lengths, protocol
+_SELECTOR_CHECKED = Struct("=HBB")  # family and prefix lengths, at 40
+_PORT = Struct("!HH")  # a port and its mask
+_USERSA = Struct("=56x16sIB3x16s112xIHB9x")  # daddr, spi, protocol, saddr, reqid, family, mode
+_USERSA_ID = Struct("=16sIHBx")  # daddr, spi, family, protocol
+_TEMPLATE = Struct("=16sIB3xH2x16sIB15x")  # daddr, spi, protocol, family, saddr, reqid, mode
+_POLICY_SIZE, _DIRECTION, _ACTION = 168, 160, 161  # xfrm_userpolicy_info, and offsets in it
 
 _INET, _INET6 = 2, 10
+_BITS = {_INET: 32, _INET6: 128}
 _MODES = {0: Mode.TRANSPORT, 1: Mode.TUNNEL, 4: Mode.BEET, 5: Mode.TUNNEL}  # XFRM_MODE_*; 5 is IPTFS
 _TUNNEL_PROTOCOLS = frozenset((50, 51))  # ESP and AH; IPComp (108) wraps nothing for anybody else
 _NO_MARK = (0, 0)
@@ -72,51 +78,66 @@ class Direction(enum.IntEnum):
     FWD = 2
 
 
-class StateKey(NamedTuple):
-    """What names an SA in the kernel (RFC 4301 §4.1; linux xfrm_state_lookup); ``mark`` is (value, mask)."""
+class Ends(NamedTuple):
+    """Where an SA or a template goes: family and both addresses as the kernel has them, see ``address``."""
 
-    destination: Address
+    family: int
+    source: bytes
+    destination: bytes
+    reqid: int
+
+    @property
+    def mirrored(self) -> Ends:
+        """The other direction."""
+        return Ends(self.family, self.destination, self.source, self.reqid)
+
+
+class StateKey(NamedTuple):
+    """What names an SA in the kernel (RFC 4301 §4.1; linux xfrm_state_lookup); ``mark`` is (value, mask).
+
+    ``spi`` is the number that its four bytes make in this machine's order: equal or not is all that matters here.
+    """
+
+    destination: bytes
     spi: int
     protocol: int
     mark: tuple[int, int] = _NO_MARK
 
 
-@dataclass(frozen=True, slots=True)
-class Sa:
+class Sa(NamedTuple):
     """An SA of the kernel, half of a pair. ``is_live``: it has keys; one that is yet to be negotiated has none."""
 
     key: StateKey
-    source: Address
-    reqid: int
+    ends: Ends
     mode: Mode | None
     if_id: int
     is_live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What a policy asks for (xfrm_user_tmpl); ``spi`` 0 where any SA of that ``reqid`` will do."""
+class Template(NamedTuple):
+    """What a policy asks for (xfrm_user_tmpl); ``spi`` 0 where any SA of these ends will do."""
 
-    source: Address
-    destination: Address
+    ends: Ends
     spi: int
     protocol: int
-    reqid: int
     mode: Mode | None
 
 
-class PolicyKey(NamedTuple):
-    """What names a policy in the kernel; the selectors are those of the packet's source and destination."""
+Selector = bytes
+"""The part of an xfrm_selector that names traffic, as the kernel has it: there are many, and few are ever read."""
 
-    direction: Direction
-    source: TrafficSelector
-    destination: TrafficSelector
+
+class PolicyKey(NamedTuple):
+    """What names a policy in the kernel."""
+
+    direction: int
+    selector: Selector
+    """See ``mirrored`` and ``selectors``."""
     if_id: int
     mark: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """A policy that lets packets through (``template`` None: unprotected), or blocks them."""
 
     key: PolicyKey
@@ -124,15 +145,13 @@ class Policy:
     template: Template | None
 
 
-@dataclass(frozen=True, slots=True)
-class SaGone:
+class SaGone(NamedTuple):
     """The SA is no more: deleted, or its hard lifetime is over."""
 
     key: StateKey
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyGone:
+class PolicyGone(NamedTuple):
     """The policy is no more."""
 
     key: PolicyKey
@@ -169,7 +188,7 @@ _RESYNCS = {
 
 def dump_request(*, policies: bool, sequence: int) -> bytes:
     """Asks for all SAs, or all policies."""
-    return _HEADER.pack(_HEADER.size, _GETPOLICY if policies else _GETSA, _DUMP, sequence, 0)
+    return _DUMP_REQUEST.pack(_HEADER.size, _GETPOLICY if policies else _GETSA, _DUMP, sequence, 0)
 
 
 def parse(datagram: bytes) -> Iterator[Message]:
@@ -178,72 +197,115 @@ def parse(datagram: bytes) -> Iterator[Message]:
     Raises:
         XfrmError: the datagram is malformed; what came before is valid.
     """
-    view, start = memoryview(datagram), 0
-    while start < len(view):
-        if len(view) - start < _HEADER.size:
+    start, end = 0, len(datagram)
+    while start < end:
+        if end - start < _HEADER.size:
             raise XfrmError("a netlink header is cut off")
-        length, kind, _flags, _sequence, _port = _HEADER.unpack_from(view, start)
-        if not _HEADER.size <= length <= len(view) - start:
-            raise XfrmError(f"a netlink message of {length} bytes in the {len(view) - start} that are left")
-        message = _message(kind, view[start + _HEADER.size : start + length])
+        length, kind = _HEADER.unpack_from(datagram, start)
+        if not _HEADER.size <= length <= end - start:
+            raise XfrmError(f"a netlink message of {length} bytes in the {end - start} that are left")
+        message = _message(kind, datagram, start + _HEADER.size, start + length)
         if message is not None:
             yield message
-        start += _aligned(length)
+        start += length + 3 & ~3
 
 
-def _message(kind: int, body: memoryview) -> Message | None:
+def _message(kind: int, data: bytes, start: int, end: int) -> Message | None:
+    reader = _READERS.get(kind)
+    if reader is not None:
+        if end - start < _SIZES[kind]:
+            raise XfrmError(f"a message of type {kind:#x} with {end - start} bytes, which are too few")
+        return reader(data, start, _attributes(data, start + (_SIZES[kind] + 3 & ~3), end))
     if kind in _RESYNCS:
         return Resync(_RESYNCS[kind])
     if kind == _NLMSG_DONE:
         return Done()
-    try:
-        if kind == _NLMSG_ERROR:
-            return Failed(-Struct("=i").unpack_from(body)[0])
-        reader = _READERS.get(kind)
-        return None if reader is None else reader(body)
-    except struct.error:
-        raise XfrmError(f"a message of type {kind:#x} with {len(body)} bytes, which are too few") from None
+    if kind == _NLMSG_ERROR:
+        if end - start < _I32.size:
+            raise XfrmError("an error message without its number")
+        return Failed(-_I32.unpack_from(data, start)[0])
+    return None
 
 
-def _new_sa(body: memoryview) -> Sa | None:
-    return _read_sa(body, _attributes(body, _USERSA.size))
+_Found = dict[int, int]
+"""Where each attribute begins. Of several of one type the last counts, as in the kernel."""
 
 
-def _gone_sa(body: memoryview) -> SaGone | None:
-    destination, spi, family, protocol = _USERSA_ID.unpack_from(body)
-    found = _attributes(body, _USERSA_ID.size)
-    return _sa_gone(_address(family, destination), spi, protocol, found)
+def _attributes(data: bytes, start: int, end: int) -> _Found:
+    found = {}
+    unpack = _ATTRIBUTE.unpack_from
+    while end - start >= 4:
+        length, kind = unpack(data, start)
+        if not 4 <= length <= end - start:
+            raise XfrmError(f"an attribute of {length} bytes in the {end - start} that are left")
+        found[kind & _TYPE_MASK] = start
+        start += length + 3 & ~3
+    return found
 
 
-def _expired_sa(body: memoryview) -> SaGone | None:
-    """A hard expiry deletes the SA, without another message; a soft one only asks for a rekey."""
-    (hard,) = _HARD.unpack_from(body, _USERSA.size)
-    destination, spi, protocol, _, _, family, _ = _USERSA.unpack_from(body)
-    if not hard:
+def _value(data: bytes, found: _Found, kind: int, size: int) -> int | None:
+    """Where the value of an attribute begins, None where it is not there; it has ``size`` bytes at the least."""
+    place = found.get(kind)
+    if place is None:
         return None
-    found = _attributes(body, _USERSA.size + _HARD.size)
-    return _sa_gone(_address(family, destination), spi, protocol, found)
+    length = _ATTRIBUTE.unpack_from(data, place)[0] - 4
+    if length < size:
+        raise XfrmError(f"attribute {kind} with {length} bytes, which are too few")
+    return place + 4
 
 
-def _new_policy(body: memoryview) -> Policy | None:
-    return _read_policy(body, _attributes(body, _USERPOLICY.size))
+def _new_sa(data: bytes, start: int, found: _Found) -> Sa | None:
+    destination, spi, protocol, source, reqid, family, mode = _USERSA.unpack_from(data, start)
+    key = _state_key(family, destination, spi, protocol, data, found)
+    if key is None:
+        return None
+    ends = Ends(family, source, destination, reqid)
+    is_live = _ALG_AEAD in found or not _ALGORITHMS.isdisjoint(found)
+    return Sa(key, ends, _MODES.get(mode), _number(data, found, _IF_ID), is_live)
 
 
-def _gone_policy(body: memoryview) -> PolicyGone | None:
+def _gone_sa(data: bytes, start: int, found: _Found) -> SaGone | None:
+    destination, spi, family, protocol = _USERSA_ID.unpack_from(data, start)
+    return _sa_gone(_state_key(family, destination, spi, protocol, data, found))
+
+
+def _expired_sa(data: bytes, start: int, found: _Found) -> SaGone | None:
+    """A hard expiry deletes the SA, without another message; a soft one only asks for a rekey."""
+    if not data[start + _USERSA.size]:
+        return None
+    destination, spi, protocol, _, _, family, _ = _USERSA.unpack_from(data, start)
+    return _sa_gone(_state_key(family, destination, spi, protocol, data, found))
+
+
+def _sa_gone(key: StateKey | None) -> SaGone | None:
+    return None if key is None else SaGone(key)
+
+
+def _new_policy(data: bytes, start: int, found: _Found) -> Policy | None:
+    """None for the policies of sockets, and of other types than the main one."""
+    direction, action = data[start + _DIRECTION], data[start + _ACTION]
+    kind = _value(data, found, _POLICY_TYPE, 1)
+    if direction > Direction.FWD or (kind is not None and data[kind]):
+        return None
+    if_id = _number(data, found, _IF_ID) if _IF_ID in found else 0
+    mark = _mark(data, found) if _MARK in found else _NO_MARK
+    key = PolicyKey(direction, _read_selector(data, start), if_id, mark)
+    return Policy(key, action == 0, _template(data, found))
+
+
+def _gone_policy(data: bytes, _start: int, found: _Found) -> PolicyGone | None:
     """The body may hold an index alone; the policy itself is an attribute."""
-    found = _attributes(body, 64)
-    inner = found.get(_POLICY)
-    policy = None if inner is None else _read_policy(inner, found)
+    inner = _value(data, found, _POLICY, _POLICY_SIZE)
+    policy = None if inner is None else _new_policy(data, inner, found)
     return None if policy is None else PolicyGone(policy.key)
 
 
-def _expired_policy(body: memoryview) -> PolicyGone | None:
-    (hard,) = _HARD.unpack_from(body, _USERPOLICY.size)
-    policy = _read_policy(body, _attributes(body, _USERPOLICY.size + _HARD.size))
-    return PolicyGone(policy.key) if hard and policy is not None else None
+def _expired_policy(data: bytes, start: int, found: _Found) -> PolicyGone | None:
+    policy = _new_policy(data, start, found) if data[start + _POLICY_SIZE] else None
+    return None if policy is None else PolicyGone(policy.key)
 
 
-_READERS = {
+_READERS: dict[int, Callable[[bytes, int, _Found], Message | None]] = {
     _NEWSA: _new_sa,
     _UPDSA: _new_sa,
     _DELSA: _gone_sa,
@@ -255,107 +317,83 @@ _READERS = {
 }
 """An inbound SA arrives as UPDSA, since it completes a reserved SPI; Libreswan sends every policy as UPDPOLICY."""
 
-
-def _attributes(body: memoryview, start: int) -> dict[int, memoryview]:
-    """The attributes that we look at, from an offset on. Of several of one type the first counts."""
-    found: dict[int, memoryview] = {}
-    start = _aligned(start)
-    while start + _ATTRIBUTE.size <= len(body):
-        length, kind = _ATTRIBUTE.unpack_from(body, start)
-        if not _ATTRIBUTE.size <= length <= len(body) - start:
-            raise XfrmError(f"an attribute of {length} bytes in the {len(body) - start} that are left")
-        kind &= _TYPE_MASK
-        if kind in _WANTED:
-            found.setdefault(kind, body[start + _ATTRIBUTE.size : start + length])
-        start += _aligned(length)
-    return found
+_SIZES = {
+    _NEWSA: _USERSA.size,
+    _UPDSA: _USERSA.size,
+    _DELSA: _USERSA_ID.size,
+    _EXPIRE: _USERSA.size + 8,
+    _NEWPOLICY: _POLICY_SIZE,
+    _UPDPOLICY: _POLICY_SIZE,
+    _DELPOLICY: 64,
+    _POLEXPIRE: _POLICY_SIZE + 8,
+}
+"""Of what stands before the attributes."""
 
 
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3
-
-
-def _read_sa(body: memoryview, found: dict[int, memoryview]) -> Sa | None:
-    destination, spi, protocol, source, reqid, family, mode = _USERSA.unpack_from(body)
-    key = _state_key(_address(family, destination), spi, protocol, found)
-    if key is None:
-        return None
-    is_live = not _ALGORITHMS.isdisjoint(found)
-    return Sa(key, _address(family, source), reqid, _MODES.get(mode), _number(found, _IF_ID), is_live)
-
-
-def _state_key(destination: Address, spi: bytes, protocol: int, found: dict[int, memoryview]) -> StateKey | None:
+def _state_key(family: int, destination: bytes, spi: int, protocol: int, data: bytes, found: _Found) -> StateKey | None:
     """None where it is no SA for traffic: still without an SPI, or of another protocol than ESP and AH."""
-    number = int.from_bytes(spi, "big")
-    if number == 0 or protocol not in _TUNNEL_PROTOCOLS:
+    if not spi or protocol not in _TUNNEL_PROTOCOLS:
         return None
-    return StateKey(destination, number, protocol, _mark(found))
+    if family not in _BITS:
+        raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
+    return StateKey(destination, spi, protocol, _mark(data, found) if _MARK in found else _NO_MARK)
 
 
-def _sa_gone(destination: Address, spi: bytes, protocol: int, found: dict[int, memoryview]) -> SaGone | None:
-    key = _state_key(destination, spi, protocol, found)
-    return None if key is None else SaGone(key)
-
-
-def _read_policy(body: memoryview, found: dict[int, memoryview]) -> Policy | None:
-    """None for the policies of sockets, and of other types than the main one."""
-    selector, _priority, _index, direction, action = _USERPOLICY.unpack_from(body)
-    if direction > Direction.FWD or found.get(_POLICY_TYPE, b"\0")[0] != 0:
-        return None
-    source, destination = _selectors(selector)
-    key = PolicyKey(Direction(direction), source, destination, _number(found, _IF_ID), _mark(found))
-    return Policy(key, action == 0, _template(found.get(_TMPL)))
-
-
-def _template(found: memoryview | None) -> Template | None:
+def _template(data: bytes, found: _Found) -> Template | None:
     """The outermost one that is ESP or AH: IPComp may stand before it."""
-    if found is None:
+    start = found.get(_TMPL)
+    if start is None:
         return None
-    for start in range(0, len(found) - _TEMPLATE.size + 1, _TEMPLATE.size):
-        destination, spi, protocol, family, source, reqid, mode = _TEMPLATE.unpack_from(found, start)
-        if protocol in _TUNNEL_PROTOCOLS:
-            ends = _address(family, source), _address(family, destination)
-            return Template(*ends, int.from_bytes(spi, "big"), protocol, reqid, _MODES.get(mode))
+    end = start + int(_ATTRIBUTE.unpack_from(data, start)[0])
+    for place in range(start + 4, end - _TEMPLATE.size + 1, _TEMPLATE.size):
+        destination, spi, protocol, family, source, reqid, mode = _TEMPLATE.unpack_from(data, place)
+        if protocol in _TUNNEL_PROTOCOLS and family in _BITS:
+            return Template(Ends(family, source, destination, reqid), spi, protocol, _MODES.get(mode))
     return None
 
 
-def _selectors(raw: bytes) -> tuple[TrafficSelector, TrafficSelector]:
-    """Source and destination of an xfrm_selector."""
-    daddr, saddr, ports, family, length_d, length_s, protocol = _SELECTOR.unpack(raw)
-    dport, dmask, sport, smask = _PORTS.unpack(ports)
-    if family == 0 and not any(daddr) and not any(saddr):
-        family = _INET  # all zero: any
-    source = _selector(family, saddr, length_s, protocol, sport, smask)
-    return source, _selector(family, daddr, length_d, protocol, dport, dmask)
+def _read_selector(data: bytes, start: int) -> Selector:
+    family, length_d, length_s = _SELECTOR_CHECKED.unpack_from(data, start + 40)
+    if family not in _BITS and (family or any(data[start : start + 32])):
+        raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
+    if max(length_d, length_s) > _BITS.get(family, 0):
+        raise XfrmError(f"a prefix of {max(length_d, length_s)} bits in a selector of family {family}")
+    return data[start : start + _SELECTOR.size]
 
 
-def _selector(family: int, raw: bytes, length: int, protocol: int, port: int, mask: int) -> TrafficSelector:
-    address = _address(family, raw)
-    bits = address.max_prefixlen
-    if length > bits:
-        raise XfrmError(f"a prefix of {length} bits in a selector of family {family}")
-    host = (1 << (bits - length)) - 1
-    prefix = Prefix(address.version, int(address) & ~host, length)
-    ports = ANY_PORT if mask == 0 else (port & mask, (port & mask) | (~mask & 0xFFFF))
-    return TrafficSelector.from_prefix(prefix, protocol, ports)
+def mirrored(selector: Selector) -> Selector:
+    """The selector of the traffic that comes back."""
+    daddr, saddr, dport, sport, family, length_d, length_s, protocol = _SELECTOR.unpack(selector)
+    return _SELECTOR.pack(saddr, daddr, sport, dport, family, length_s, length_d, protocol)
 
 
-def _address(family: int, raw: bytes) -> Address:
-    if family == _INET:
-        return IPv4Address(raw[:4])
-    if family == _INET6:
-        return IPv6Address(raw)
-    raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
+def selectors(selector: Selector) -> tuple[TrafficSelector, TrafficSelector]:
+    """The packets' source and destination."""
+    daddr, saddr, dport, sport, family, length_d, length_s, protocol = _SELECTOR.unpack(selector)
+    source = _traffic_selector(family or _INET, saddr, length_s, protocol, *_PORT.unpack(sport))
+    return source, _traffic_selector(family or _INET, daddr, length_d, protocol, *_PORT.unpack(dport))
 
 
-def _number(found: dict[int, memoryview], kind: int) -> int:
-    raw = found.get(kind)
-    return 0 if raw is None else int(_U32.unpack_from(raw)[0])
+def _traffic_selector(family: int, raw: bytes, length: int, protocol: int, port: int, mask: int) -> TrafficSelector:
+    found = address(family, raw)
+    host = (1 << (_BITS[family] - length)) - 1
+    ports = (port & mask, port & mask | ~mask & 0xFFFF) if mask else ANY_PORT
+    return TrafficSelector.from_prefix(Prefix(found.version, int(found) & ~host, length), protocol, ports)
 
 
-def _mark(found: dict[int, memoryview]) -> tuple[int, int]:
-    raw = found.get(_MARK)
-    if raw is None:
+def address(family: int, raw: bytes) -> Address:
+    """An address as the kernel has it: 16 bytes, of which IPv4 uses four."""
+    return IPv4Address(raw[:4]) if family == _INET else IPv6Address(raw)
+
+
+def _number(data: bytes, found: _Found, kind: int) -> int:
+    place = _value(data, found, kind, 4)
+    return 0 if place is None else int(_U32.unpack_from(data, place)[0])
+
+
+def _mark(data: bytes, found: _Found) -> tuple[int, int]:
+    place = _value(data, found, _MARK, 8)
+    if place is None:
         return _NO_MARK
-    value, mask = _TWO_U32.unpack_from(raw)
+    value, mask = _TWO_U32.unpack_from(data, place)
     return value, mask

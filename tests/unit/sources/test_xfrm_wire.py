@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from ipaddress import ip_address
 
 import pytest
@@ -10,13 +11,28 @@ import pytest
 from rri_bgp.errors import XfrmError
 from rri_bgp.model import Mode
 from rri_bgp.sources.xfrm import wire
-from rri_bgp.sources.xfrm.wire import Direction, StateKey
+from rri_bgp.sources.xfrm.wire import Direction, Ends, StateKey
 from tests.unit.sources.netlink import attribute, datagram, message, template, userpolicy, usersa, usersa_id
 
 LOCAL, PEER = "192.0.2.1", "192.0.2.2"
 NEWSA, DELSA, NEWPOLICY, DELPOLICY, EXPIRE, UPDPOLICY, UPDSA, POLEXPIRE = 0x10, 0x11, 0x13, 0x14, 0x18, 0x19, 0x1A, 0x1B
 KEYS = attribute(18, b"\xaa" * 72)
 SECRET = b"\xaa" * 8
+
+
+def packed(text: str) -> bytes:
+    """An address as the kernel has it."""
+    return ip_address(text).packed.ljust(16, b"\0")
+
+
+def key(spi: int, mark: tuple[int, int] = (0, 0)) -> StateKey:
+    """An SA to the peer."""
+    return StateKey(packed(PEER), int.from_bytes(spi.to_bytes(4, "big"), sys.byteorder), 50, mark)
+
+
+def ends() -> Ends:
+    """From us to the peer."""
+    return Ends(2, packed(LOCAL), packed(PEER), 7)
 
 
 def parsed(*messages: bytes) -> list[wire.Message]:
@@ -29,8 +45,7 @@ def test_an_sa_is_read_whether_new_or_updated(kind: int) -> None:
     """Both ends, SPI, reqid, mode, interface id, mark."""
     extra = (attribute(31, struct.pack("=I", 5)), attribute(21, struct.pack("=II", 7, 0xFF)), KEYS)
     (sa,) = parsed(message(kind, usersa(LOCAL, PEER, 0x1000), *extra))
-    key = StateKey(ip_address(PEER), 0x1000, 50, (7, 0xFF))
-    assert sa == wire.Sa(key, ip_address(LOCAL), 7, Mode.TUNNEL, 5, True)
+    assert sa == wire.Sa(key(0x1000, (7, 0xFF)), ends(), Mode.TUNNEL, 5, True)
 
 
 def test_an_sa_without_keys_is_not_live() -> None:
@@ -50,14 +65,16 @@ def test_ipv6() -> None:
     """Addresses take all sixteen bytes."""
     (sa,) = parsed(message(NEWSA, usersa("2001:db8::1", "2001:db8::2", 1, mode=4), KEYS))
     assert isinstance(sa, wire.Sa)
-    assert (sa.source, sa.key.destination, sa.mode) == (ip_address("2001:db8::1"), ip_address("2001:db8::2"), Mode.BEET)
+    assert sa.mode is Mode.BEET
+    read = [wire.address(sa.ends.family, raw) for raw in (sa.ends.source, sa.key.destination)]
+    assert read == [ip_address("2001:db8::1"), ip_address("2001:db8::2")]
 
 
 def test_a_deleted_sa() -> None:
     """The key is in the body, the mark in an attribute."""
     mark = attribute(21, struct.pack("=II", 7, 0xFF))
     (gone,) = parsed(message(DELSA, usersa_id(PEER, 0x1000), attribute(6, usersa(LOCAL, PEER, 0x1000)), mark))
-    assert gone == wire.SaGone(StateKey(ip_address(PEER), 0x1000, 50, (7, 0xFF)))
+    assert gone == wire.SaGone(key(0x1000, (7, 0xFF)))
 
 
 @pytest.mark.parametrize(("hard", "spi", "expected"), [(1, 9, 1), (0, 9, 0), (1, 0, 0)])
@@ -74,9 +91,11 @@ def test_a_policy_with_its_template(kind: int) -> None:
     body = userpolicy(1, "10.0.0.0/16", "10.1.0.0/16", protocol=6, port=443)
     (policy,) = parsed(message(kind, body, attribute(5, template(LOCAL, PEER, spi=0x1000))))
     assert isinstance(policy, wire.Policy)
-    assert policy.key.direction is Direction.OUT
-    assert (str(policy.key.source), str(policy.key.destination)) == ("10.0.0.0/16[6]", "10.1.0.0/16[6/443]")
-    assert policy.template == wire.Template(ip_address(LOCAL), ip_address(PEER), 0x1000, 50, 7, Mode.TUNNEL)
+    assert policy.key.direction == Direction.OUT
+    assert [str(one) for one in wire.selectors(policy.key.selector)] == ["10.0.0.0/16[6]", "10.1.0.0/16[6/443]"]
+    back = wire.mirrored(policy.key.selector)
+    assert [str(one) for one in wire.selectors(back)] == ["10.1.0.0/16[6/443]", "10.0.0.0/16[6]"]
+    assert policy.template == wire.Template(ends(), key(0x1000).spi, 50, Mode.TUNNEL)
     assert policy.allows
 
 
@@ -101,7 +120,7 @@ def test_a_deleted_policy_is_in_an_attribute() -> None:
     inner = attribute(7, userpolicy(1, "10.0.0.0/16", "10.1.0.0/16"))
     (gone,) = parsed(message(DELPOLICY, bytes(64), inner))
     assert isinstance(gone, wire.PolicyGone)
-    assert str(gone.key.destination) == "10.1.0.0/16"
+    assert str(wire.selectors(gone.key.selector)[1]) == "10.1.0.0/16"
     assert parsed(message(DELPOLICY, bytes(64))) == []
 
 
@@ -141,7 +160,8 @@ def test_what_is_unknown_is_passed_over() -> None:
         (message(NEWSA, usersa(LOCAL, PEER, 1), struct.pack("=HH", 2, 18)), "attribute of 2 bytes"),
         (message(NEWSA, usersa(LOCAL, PEER, 1)[:212] + b"\x07\0" + bytes(10), KEYS), "family 7"),
         (message(NEWPOLICY, userpolicy(1, "10.0.0.0/16", "10.1.0.0/16")[:42] + b"\xff" + bytes(125)), "255 bits"),
-        (message(2, b""), "too few"),
+        (message(2, b""), "without its number"),
+        (message(NEWSA, usersa(LOCAL, PEER, 1), attribute(31, b"x"), KEYS), "attribute 31 with 1 bytes"),
     ],
 )
 def test_what_is_malformed_is_one_clear_error(data: bytes, what: str) -> None:
