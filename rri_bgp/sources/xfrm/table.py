@@ -16,6 +16,7 @@ reqid. So traps, shunts and half of a pair make nothing. What is up is told at o
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -67,7 +68,7 @@ class XfrmTable:
         self._numbers = itertools.count(1)
         self._told: dict[_Group, SaPair] = {}
         self._falling: dict[_Group, float] = {}
-        """Pairs that are down or have lost a selector, and when that is told."""
+        """Pairs that are down or have lost a selector, and when that is told: in the order of that."""
         self._dirty: set[_Group] = set()
         self.restart()
 
@@ -107,13 +108,20 @@ class XfrmTable:
     @property
     def due(self) -> float | None:
         """When ``changes`` has news without another message."""
-        return min(self._falling.values(), default=None)
+        return next(iter(self._falling.values()), None)
 
-    def changes(self, now: float) -> dict[SaKey, SaPair | None]:
-        """What came, changed or went since this was asked last."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether ``changes`` has more to look at now."""
+        return bool(self._dirty)
+
+    def changes(self, now: float, at_most: int = sys.maxsize) -> dict[SaKey, SaPair | None]:
+        """What came, changed or went since this was asked last; looks at so many pairs at most."""
         found: dict[SaKey, SaPair | None] = {}
-        overdue = {group for group, due in self._falling.items() if due <= now}
-        for group in self._dirty | overdue:
+        overdue = itertools.takewhile(lambda one: one[1] <= now, self._falling.items())
+        self._dirty.update(group for group, _ in itertools.islice(overdue, at_most))
+        for _ in range(min(at_most, len(self._dirty))):
+            group = self._dirty.pop()
             before = self._told.get(group)
             pair = self._settled(group, before, now)
             if pair == before:
@@ -123,7 +131,6 @@ class XfrmTable:
             elif before is not None:
                 del self._told[group]
                 found[before.key] = None
-        self._dirty.clear()
         return found
 
     def _settled(self, group: _Group, before: SaPair | None, now: float) -> SaPair | None:
