@@ -17,7 +17,7 @@ import click
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, RriError, rri_error_in
-from rri_bgp.policy import Config, ReplaySettings, SourceSettings, load
+from rri_bgp.policy import Config, ReplaySettings, SourceSettings, ViciSettings, XfrmSettings, load
 from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks.exabgp.attach import accept_exabgps
@@ -27,6 +27,7 @@ from rri_bgp.sinks.exabgp.streams import Streams
 from rri_bgp.sources import Source
 from rri_bgp.sources.replay import ReplaySource
 from rri_bgp.sources.vici import ViciSource
+from rri_bgp.sources.xfrm import XfrmSource
 from rri_bgp.surroundings import neighbors_of
 from rri_bgp.surroundings.lookout import Lookout
 
@@ -98,7 +99,13 @@ def _fill_the_time(until: float) -> None:
 
 
 def _source(settings: SourceSettings) -> Source:
-    return ReplaySource(settings) if isinstance(settings, ReplaySettings) else ViciSource(settings)
+    match settings:
+        case ReplaySettings():
+            return ReplaySource(settings)
+        case XfrmSettings():
+            return XfrmSource(settings)
+        case ViciSettings():
+            return ViciSource(settings)
 
 
 def _collect_garbage_rarely() -> None:

@@ -10,6 +10,7 @@ from rri_bgp.policy.config import (
     ResolveSettings,
     SourceSettings,
     ViciSettings,
+    XfrmSettings,
 )
 from rri_bgp.policy.load import load
 
@@ -23,5 +24,6 @@ __all__ = [
     "ResolveSettings",
     "SourceSettings",
     "ViciSettings",
+    "XfrmSettings",
     "load",
 ]

@@ -20,6 +20,7 @@ from rri_bgp.policy.config import (
     ResolveSettings,
     SourceSettings,
     ViciSettings,
+    XfrmSettings,
 )
 from rri_bgp.policy.schema import (
     EntryModel,
@@ -31,6 +32,7 @@ from rri_bgp.policy.schema import (
     ReverseRouteModel,
     SourceModel,
     TagModel,
+    XfrmModel,
 )
 from rri_bgp.policy.yaml_text import Document
 from rri_bgp.rri.entries import (
@@ -238,4 +240,6 @@ def _source(source: SourceModel, file: Path) -> SourceSettings:
     chosen = source.chosen
     if isinstance(chosen, ReplayModel):
         return ReplaySettings(file=None if chosen.file is None else file.parent / chosen.file, speed=chosen.speed)
+    if isinstance(chosen, XfrmModel):
+        return XfrmSettings(chosen.name, chosen.netns or "", chosen.resync)
     return ViciSettings(chosen.name, chosen.socket, chosen.resync)

@@ -44,7 +44,8 @@ class ReplaySettings:
 
 @dataclass(frozen=True, slots=True)
 class XfrmSettings:
-    """The kernel's SAs; ``resync`` as for VICI. ``netns`` names the network namespace that they are in, empty: ours."""
+    """The kernel's SAs; ``resync`` as for VICI. ``netns`` is the network namespace that they are in: its name,
+    or its path; empty is ours."""
 
     name: str = "xfrm"
     netns: str = ""

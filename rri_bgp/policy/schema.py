@@ -26,6 +26,7 @@ from rri_bgp.policy.schema_io import (
     SinksModel,
     SourceModel,
     ViciModel,
+    XfrmModel,
 )
 from rri_bgp.policy.schema_maps import EntryModel, GuardModel, MapModel, ReverseRouteModel
 from rri_bgp.policy.schema_tables import GroupModel, NeighborModel, TagModel, TotalGuardModel, VrfModel
@@ -45,6 +46,7 @@ __all__ = [
     "TagModel",
     "ViciModel",
     "VrfModel",
+    "XfrmModel",
     "bare",
     "describe",
     "models_in",
@@ -56,8 +58,8 @@ class PolicyModel(Model):
 
     version: int = key("the version of this format", "1", ge=1, le=1)
     local: LocalModel = key("this gateway", "a mapping with the keys as, next-hop", rules="N8, N9")
-    sources: list[Annotated[SourceModel, SchemaOf({"enum": ["vici", "replay"]}, own=True)]] = key(
-        "where SAs are read", "a list of at least one source: vici, replay", rules="E8", min_length=1
+    sources: list[Annotated[SourceModel, SchemaOf({"enum": ["vici", "xfrm", "replay"]}, own=True)]] = key(
+        "where SAs are read", "a list of at least one source: vici, xfrm, replay", rules="E8", min_length=1
     )
     sinks: SinksModel = key("where routes go", "a mapping with the key exabgp")
     control: ControlModel = key("the control socket", "a mapping with the key socket", default=ControlModel())

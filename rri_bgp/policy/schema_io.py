@@ -13,6 +13,7 @@ from rri_bgp.paths import CONTROL_SOCKET, VICI_SOCKET
 from rri_bgp.policy.fields import (
     LocalNextHop,
     Name,
+    OptionalName,
     OptionalPath,
     OptionalSocketPath,
     SchemaOf,
@@ -30,6 +31,7 @@ __all__ = [
     "SinksModel",
     "SourceModel",
     "ViciModel",
+    "XfrmModel",
 ]
 
 _AS_TRANS = 23456
@@ -77,6 +79,28 @@ class ViciModel(Model):
     )
 
 
+class XfrmModel(Model):
+    """The kernel's SAs, whoever made them: strongSwan, Libreswan, keys set by hand. Needs CAP_NET_ADMIN."""
+
+    name: Name = key("the source's name in output; needed for a second one", "a name", default="xfrm", shown="`xfrm`")
+    netns: OptionalName = key(
+        "the network namespace that the SAs are in, as `ip netns` names it or by its path; needs CAP_SYS_ADMIN too",
+        "a name, or an absolute path",
+        default=None,
+        shown="the controller's own",
+    )
+    resync: float = key(
+        "time between two readings of all SAs: a lost event costs no more than this",
+        "seconds, 1..3600",
+        default=30.0,
+        shown="`30`",
+        rules="E8",
+        ge=1,
+        le=3600,
+        allow_inf_nan=False,
+    )
+
+
 class ReplayModel(Model):
     """A recorded SA history. Its source is always named `replay`, so there is at most one."""
 
@@ -98,9 +122,11 @@ class SourceModel(Model):
     """One source of SAs, named by its only key; `vici` alone, without a colon, takes all defaults. Names are unique."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-    NOT_YET: ClassVar = {"xfrm": "reading SAs from the kernel"}
     vici: Annotated[ViciModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
         "strongSwan, over its VICI socket", "vici settings", default=None
+    )
+    xfrm: Annotated[XfrmModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "the kernel, over XFRM netlink", "xfrm settings", default=None
     )
     replay: Annotated[ReplayModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
         "a recorded history", "replay settings", default=None
@@ -113,15 +139,15 @@ class SourceModel(Model):
             return {value: {}}
         if isinstance(value, dict):
             if not value:
-                raise wrong("an empty source; allowed: vici or replay")
+                raise wrong("an empty source; allowed: vici, xfrm or replay")
             if len([name for name in value if name in cls.allowed()]) > 1:
                 raise wrong("two sources in one list item; allowed: one per item", "start the second one with `-`")
         return value
 
     @property
-    def chosen(self) -> ViciModel | ReplayModel:
+    def chosen(self) -> ViciModel | XfrmModel | ReplayModel:
         """The source that the item names."""
-        source = self.vici or self.replay
+        source = self.vici or self.xfrm or self.replay
         assert source is not None, "a source has one key"  # noqa: S101  # _one_key and extra=forbid see to it
         return source
 

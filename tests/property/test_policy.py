@@ -29,7 +29,7 @@ TOKENS = st.sampled_from(
         "{", "}", "[", "]", ":", ": ", "- ", "? ", ",", "#", "&a ", "*a", "!!int ", "!x ", "<<: ", "|\n", ">-\n", "'",
         '"', "\n", "\n  ", "\t", "---\n", "...\n", "%YAML 1.2\n", "%TAG ! x:\n", "~", "null", "true", "no", "010",
         "-1", "0", "4294967296", "1e400", ".inf", "9" * 30, "9" * 5000, "0x10", "\\UFFFFFFFF", "\\ud800", "\\x00",
-        "::", "::1%eth0", "version", "local", "as", "next-hop", "sources", "vici", "replay", "sinks", "exabgp",
+        "::", "::1%eth0", "version", "local", "as", "next-hop", "sources", "vici", "xfrm", "replay", "sinks", "exabgp",
         "kernel", "crypto-maps", "entries", "seq", "type", "static", "dynamic", "set-peer", "match", "reverse-route",
         "tag", "tags", "self", "peer", "access-lists", "object-groups", "permit ip any any", "object-group offices",
         "deny tcp host 10.0.0.1 10.0.0.0 0.255.0.255 eq 80", "guard", "allow", "10.0.0.0/8 ge 24", "le 33", "any",

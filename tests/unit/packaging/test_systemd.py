@@ -85,6 +85,19 @@ def test_neither_unit_has_a_capability_or_gives_up(name: str) -> None:
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
 
 
+def test_systemd_reads_the_drop_in_for_the_kernels_sas(units: Path) -> None:
+    """One capability more, and in the host's user namespace, where it counts."""
+    folder = units / "rri-bgp.service.d"
+    folder.mkdir()
+    shutil.copy(SYSTEMD / "xfrm.conf", folder)
+    result = _analyze("verify", "--man=no", str(units / "rri-bgp.service"))
+    assert "xfrm.conf" not in result.stdout + result.stderr
+    assert result.returncode == 0, result.stderr
+    service = _unit("xfrm.conf")["Service"]
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == "CAP_NET_ADMIN"
+    assert service["PrivateUsers"] == "no"
+
+
 def test_neither_unit_waits_for_the_other() -> None:
     """The controller is ready only once ExaBGP has the table: an order would be a dead-lock."""
     for name, other in (("rri-bgp.service", "rri-exabgp"), ("rri-exabgp.service", "rri-bgp")):

@@ -36,7 +36,6 @@ sinks: {exabgp: {}}
 
 # Where each model's keys stand in the example, as (text, text with the key).
 PLACES = {
-    "SourceModel": ("  - vici:\n", "  - {key}:\n"),
     "SinksModel": ("  exabgp:\n", "  {key}: {{}}\n  exabgp:\n"),
 }
 NOT_YET = [(name, key) for name, model in MODELS.items() for key in model.NOT_YET]

@@ -10,7 +10,7 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import ANY_PORT, Address, Attributes, Prefix
-from rri_bgp.policy import Config, ExabgpSettings, NotifySettings, OnExit, ViciSettings, load
+from rri_bgp.policy import Config, ExabgpSettings, NotifySettings, OnExit, ViciSettings, XfrmSettings, load
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import (
     AccessList,
@@ -160,7 +160,10 @@ def test_the_full_example_is_this_configuration() -> None:
             ),
             max_routes=10000,
         ),
-        sources=(ViciSettings("hub", Path("/run/charon.vici"), 30.0),),
+        sources=(
+            ViciSettings("hub", Path("/run/charon.vici"), 30.0),
+            XfrmSettings("kernel", "outer", 30.0),
+        ),
         exabgp=ExabgpSettings(10.0, OnExit.KEEP, Path("/run/rri-bgp/exabgp.sock")),
         names=frozenset({"berlin.example.org"}),
         groups={"pair": NotifySettings(Path("/run/rri-bgp-vrrp.fifo"), "VI_1")},
@@ -322,7 +325,7 @@ def test_values_that_are_nothing_of_the_kind(settings: str, what: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("[vici]", "[{}]", "an empty source; allowed: vici or replay"),
+        ("[vici]", "[{}]", "an empty source; allowed: vici, xfrm or replay"),
         ("[vici]", '[replay: {file: ""}]', '"" is no file name; allowed: a path'),
         ("[vici]", f"[vici: {{socket: /{'x' * 107}}}]", "the path is too long for a Unix socket; allowed: 107 bytes"),
         ("version: 1", "<<: 1\nversion: 1", "merge keys (`<<`) are not supported"),

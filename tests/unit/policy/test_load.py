@@ -13,7 +13,16 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import Address, Attributes
-from rri_bgp.policy import Config, ControlSettings, ExabgpSettings, ReplaySettings, ResolveSettings, ViciSettings, load
+from rri_bgp.policy import (
+    Config,
+    ControlSettings,
+    ExabgpSettings,
+    ReplaySettings,
+    ResolveSettings,
+    ViciSettings,
+    XfrmSettings,
+    load,
+)
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import EntryKind, MapEntry, Match, Policy, ReverseRoute
 
@@ -117,6 +126,8 @@ local: {{as: 4200000000, next-hop: 198.51.100.1}}
 sources:
   - vici: {{name: hub, socket: /run/hub.vici, resync: 1.5}}
   - vici:
+  - xfrm
+  - xfrm: {{name: outer, netns: red, resync: 5}}
   - replay: {{file: history.jsonl, speed: 2}}
 sinks: {{exabgp: {{ack-timeout: 3}}}}
 control: {{socket: /run/c.sock}}
@@ -128,6 +139,8 @@ resolve: {{interval: 5, keep: 0}}
     assert config.sources == (
         ViciSettings("hub", Path("/run/hub.vici"), 1.5),
         ViciSettings(),
+        XfrmSettings(),
+        XfrmSettings("outer", "red", 5.0),
         ReplaySettings("replay", Path("/etc/rri-bgp/history.jsonl"), 2.0),
     )
     assert config.exabgp == ExabgpSettings(3.0)

@@ -88,7 +88,7 @@ def test_mistakes_that_a_schema_can_see_are_invalid(file: Path) -> None:
         "vrfs: {red: {table: 10, rd: '192.0.2.1:7', export: ['4200000000:7', '192.0.2.1:7', '65000:4294967295']}}",
         "tags: {4294967295: {extended-communities: [0x0002FDE800000001, 'origin:4200000000:1']}}",
         "redundancy: {g: {virtual-address: 192.0.2.3, standby: silent}, h: {virtual-address: ['2001:db8::3']}}",
-        "sources: [replay, vici: , vici: {name: two, resync: 1.5}]",
+        "sources: [replay, vici: , vici: {name: two, resync: 1.5}, xfrm, xfrm: {name: four, netns: red}]",
         "neighbors: {'2001:db8::2': {tags: [none, 0]}, 192.0.2.2: {}}",
         "object-groups: {o: [10.0.0.1, host 10.0.0.1, '2001:db8::/32', '2001:db8::1', 10.0.0.0 0.255.0.255]}",
     ],
