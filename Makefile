@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test faults semantics bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs
+.PHONY: help demo test test-kernel faults semantics bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs
 .PHONY: lock clean
 
 help:  ## This list
@@ -15,8 +15,13 @@ help:  ## This list
 demo:  ## Set up what is missing, then show the main scenario in the container lab
 	@lab/with-lab $(BIN)/python -m lab.scenario
 
-test:  ## Set up what is missing, then every test: unit, property, integration, lab
-	@lab/with-lab $(PYTEST) tests
+test:  ## Set up what is missing, then every test: unit, property, integration, lab, and those that need a kernel with ESP
+	@lab/with-lab $(PYTEST) --ignore tests/kernel tests
+	@lab/kernel-tier $(PYTEST) tests/kernel
+
+test-kernel:  ## Real kernel ESP, on this kernel or in User Mode Linux (a minute); a part: make test-kernel CELLS="-k e6"
+	@lab/setup.sh kernel
+	@lab/kernel-tier $(PYTEST) tests/kernel $(CELLS)
 
 faults:  ## Every fault under every load, in the lab (half an hour); a part: make faults CELLS="-k bgpd"
 	@lab/with-lab $(PYTEST) -s lab/faults $(CELLS)
@@ -31,7 +36,7 @@ bench-lab:  ## SA event to wire and to upstream's FIB, in the lab, beside table 
 	@lab/with-lab $(BIN)/python -m bench.lab_latency
 
 unit: .venv/stamp  ## The tests that need no root and no docker
-	@$(PYTEST) -m 'not lab' tests
+	@$(PYTEST) -m 'not lab' --ignore tests/kernel tests
 
 pythons: .venv/stamp  ## Unit and property tests on each Python from 3.11 to 3.13 that is installed
 	@tests/pythons.sh

@@ -5,6 +5,7 @@
 # needs, and each missing thing has been named.
 #
 #   lab/setup.sh            everything          lab/setup.sh venv       the virtual environment alone
+#   lab/setup.sh kernel     what lab/kernel-tier needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -296,7 +297,7 @@ kernel)
     stage 'kernel tier' setup_kernel
     ;;
 *)
-    echo "usage: lab/setup.sh [all|venv|check]" >&2
+    echo "usage: lab/setup.sh [all|venv|kernel|check]" >&2
     exit 2
     ;;
 esac
