@@ -1,0 +1,134 @@
+"""Any number of inputs for the reader of the kernel's XFRM messages: ``python -m tests.fuzz.xfrm COUNT [SEED]``.
+
+What holds for every input is in ``check``. An input that breaks it is printed and ends the run with exit code 1.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import struct
+import sys
+import time
+from collections.abc import Iterator
+
+from rri_bgp.errors import XfrmError
+from rri_bgp.sources.xfrm import wire
+from rri_bgp.sources.xfrm.table import XfrmTable
+from tests.unit.sources.netlink import ALGORITHM, attribute, message, template, userpolicy, usersa, usersa_id
+
+__all__ = ["REAL", "check", "inputs", "main"]
+
+_HUB, _PEER = "192.0.2.1", "192.0.2.2"
+_SA = usersa(_HUB, _PEER, 0x1000)
+_OUT = userpolicy(1, "10.0.0.0/16", "10.1.0.0/16", protocol=6, port=443)
+_KEYS, _MARK, _IF_ID = attribute(ALGORITHM, b"\xaa" * 72), attribute(21, bytes(8)), attribute(31, bytes(4))
+
+REAL: tuple[bytes, ...] = (
+    message(0x10, _SA, _KEYS, _MARK, _IF_ID),
+    message(0x1A, usersa("2001:db8::2", "2001:db8::1", 0x1001), _KEYS),
+    message(0x11, usersa_id(_PEER, 0x1000), attribute(6, _SA), _MARK),
+    message(0x18, _SA + bytes([1]) + bytes(7)),
+    message(0x13, _OUT, attribute(5, template(_HUB, _PEER, spi=0x1000)), _MARK, _IF_ID, attribute(16, bytes(6))),
+    message(0x19, userpolicy(0, "10.1.0.0/16", "10.0.0.0/16"), attribute(5, template(_PEER, _HUB) * 6)),
+    message(0x13, userpolicy(1, "fd00::/64", "fd01::/64"), attribute(5, template(_HUB, _PEER))),
+    message(0x14, bytes(64), attribute(7, _OUT), _MARK),
+    message(0x1B, _OUT + bytes([1]) + bytes(7)),
+    message(0x1C, bytes(8)),
+    message(0x21, bytes(64)),
+    message(2, struct.pack("=i", -1) + bytes(16)),
+    message(3, bytes(4)),
+)
+"""Messages as the kernel writes them."""
+
+_LENGTHS = (0, 1, 3, 4, 15, 16, 17, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
+_LIVES = 1000
+"""Inputs that one table lives through."""
+
+
+def inputs(seed: int) -> Iterator[bytes]:
+    """Without end: random bytes, and real datagrams that are cut, changed in places, or nested into each other."""
+    dice = random.Random(seed)  # noqa: S311  # nobody's secret
+    while True:
+        kind = dice.random()
+        real = b"".join(dice.choice(REAL) for _ in range(dice.randrange(1, 4)))
+        if kind < 0.1:
+            yield dice.randbytes(dice.randrange(400))
+        elif kind < 0.3:
+            yield real[: dice.randrange(len(real) + 1)]
+        elif kind < 0.4:
+            yield message(dice.choice((0x10, 0x13, 0x14)), _OUT, attribute(dice.randrange(34), real))
+        else:
+            yield _mutated(dice, real)
+
+
+def _mutated(dice: random.Random, datagram: bytes) -> bytes:
+    found = bytearray(datagram)
+    for _ in range(dice.randrange(1, 5)):
+        at = dice.randrange(len(found) - 3)
+        match dice.randrange(4):
+            case 0:
+                found[at] = dice.randrange(256)
+            case 1:
+                struct.pack_into("=I", found, at & ~3, dice.choice(_LENGTHS))
+            case 2:
+                struct.pack_into("=H", found, at & ~1, dice.choice(_LENGTHS) & 0xFFFF)
+            case _:
+                found[at:at] = found[at : at + dice.randrange(1, 64)]
+    return bytes(found)
+
+
+def check(table: XfrmTable, data: bytes, now: float = 0.0) -> int:
+    """Gives an input to a table; returns how many messages it had. Raises where something is not as it must be."""
+    count = 0
+    for found in _parsed(data):
+        count += 1
+        assert table.take(found).isprintable()
+        if isinstance(found, wire.Policy):
+            assert all(str(one) for one in wire.selectors(found.key.selector))
+            assert wire.mirrored(wire.mirrored(found.key.selector)) == found.key.selector
+    assert count <= len(data) // 16
+    for pair in table.changes(now).values():
+        assert pair is None or pair.remote_ts
+    return count
+
+
+def _parsed(data: bytes) -> Iterator[wire.Message]:
+    messages = wire.parse(data)
+    while True:
+        try:
+            yield next(messages)
+        except StopIteration:
+            return
+        except XfrmError as error:
+            what = error.what
+            break
+    assert what.isprintable()
+    assert len(what) < 200
+
+
+def main(arguments: list[str]) -> int:
+    """Runs COUNT inputs; the exit code."""
+    count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
+    start, before = time.monotonic(), _memory()
+    table = XfrmTable("xfrm")
+    for number, data in zip(range(count), inputs(seed), strict=False):
+        if number % _LIVES == 0:
+            table = XfrmTable("xfrm")
+        try:
+            check(table, data, number / 10)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
+            sys.stdout.write(f"input {number} of seed {seed}: {data!r}\n{type(error).__name__}: {error}\n")
+            return 1
+    took = time.monotonic() - start
+    grown = (_memory() - before) / 1024
+    sys.stdout.write(f"{count} inputs in {took:.1f} s, {count / took:.0f} a second; {grown:.1f} MiB more at most\n")
+    return 0
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
