@@ -78,6 +78,9 @@ class Direction(enum.IntEnum):
     FWD = 2
 
 
+_FWD = int(Direction.FWD)
+
+
 class Ends(NamedTuple):
     """Where an SA or a template goes: family and both addresses as the kernel has them, see ``address``."""
 
@@ -204,18 +207,21 @@ def parse(datagram: bytes) -> Iterator[Message]:
         length, kind = _HEADER.unpack_from(datagram, start)
         if not _HEADER.size <= length <= end - start:
             raise XfrmError(f"a netlink message of {length} bytes in the {end - start} that are left")
-        message = _message(kind, datagram, start + _HEADER.size, start + length)
+        body, reader = start + 16, _READERS.get(kind)
+        if reader is None:
+            message = _other(kind, datagram, body, start + length)
+        else:
+            read, size = reader
+            if length - 16 < size:
+                raise XfrmError(f"a message of type {kind:#x} with {length - 16} bytes, which are too few")
+            message = read(datagram, body, _attributes(datagram, body + size, start + length))
         if message is not None:
             yield message
         start += length + 3 & ~3
 
 
-def _message(kind: int, data: bytes, start: int, end: int) -> Message | None:
-    reader = _READERS.get(kind)
-    if reader is not None:
-        if end - start < _SIZES[kind]:
-            raise XfrmError(f"a message of type {kind:#x} with {end - start} bytes, which are too few")
-        return reader(data, start, _attributes(data, start + (_SIZES[kind] + 3 & ~3), end))
+def _other(kind: int, data: bytes, start: int, end: int) -> Message | None:
+    """What says nothing of one SA or policy."""
     if kind in _RESYNCS:
         return Resync(_RESYNCS[kind])
     if kind == _NLMSG_DONE:
@@ -261,7 +267,8 @@ def _new_sa(data: bytes, start: int, found: _Found) -> Sa | None:
         return None
     ends = Ends(family, source, destination, reqid)
     is_live = _ALG_AEAD in found or not _ALGORITHMS.isdisjoint(found)
-    return Sa(key, ends, _MODES.get(mode), _number(data, found, _IF_ID), is_live)
+    if_id = _number(data, found, _IF_ID) if _IF_ID in found else 0
+    return Sa(key, ends, _MODES.get(mode), if_id, is_live)
 
 
 def _gone_sa(data: bytes, start: int, found: _Found) -> SaGone | None:
@@ -283,14 +290,14 @@ def _sa_gone(key: StateKey | None) -> SaGone | None:
 
 def _new_policy(data: bytes, start: int, found: _Found) -> Policy | None:
     """None for the policies of sockets, and of other types than the main one."""
-    direction, action = data[start + _DIRECTION], data[start + _ACTION]
-    kind = _value(data, found, _POLICY_TYPE, 1)
-    if direction > Direction.FWD or (kind is not None and data[kind]):
+    direction = data[start + _DIRECTION]
+    kind = _value(data, found, _POLICY_TYPE, 1) if _POLICY_TYPE in found else None
+    if direction > _FWD or (kind is not None and data[kind]):
         return None
     if_id = _number(data, found, _IF_ID) if _IF_ID in found else 0
     mark = _mark(data, found) if _MARK in found else _NO_MARK
     key = PolicyKey(direction, _read_selector(data, start), if_id, mark)
-    return Policy(key, action == 0, _template(data, found))
+    return Policy(key, data[start + _ACTION] == 0, _template(data, found))
 
 
 def _gone_policy(data: bytes, _start: int, found: _Found) -> PolicyGone | None:
@@ -305,29 +312,20 @@ def _expired_policy(data: bytes, start: int, found: _Found) -> PolicyGone | None
     return None if policy is None else PolicyGone(policy.key)
 
 
-_READERS: dict[int, Callable[[bytes, int, _Found], Message | None]] = {
-    _NEWSA: _new_sa,
-    _UPDSA: _new_sa,
-    _DELSA: _gone_sa,
-    _EXPIRE: _expired_sa,
-    _NEWPOLICY: _new_policy,
-    _UPDPOLICY: _new_policy,
-    _DELPOLICY: _gone_policy,
-    _POLEXPIRE: _expired_policy,
+_READERS: dict[int, tuple[Callable[[bytes, int, _Found], Message | None], int]] = {
+    _NEWSA: (_new_sa, _USERSA.size),
+    _UPDSA: (_new_sa, _USERSA.size),
+    _DELSA: (_gone_sa, _USERSA_ID.size),
+    _EXPIRE: (_expired_sa, _USERSA.size + 8),
+    _NEWPOLICY: (_new_policy, _POLICY_SIZE),
+    _UPDPOLICY: (_new_policy, _POLICY_SIZE),
+    _DELPOLICY: (_gone_policy, 64),
+    _POLEXPIRE: (_expired_policy, _POLICY_SIZE + 8),
 }
-"""An inbound SA arrives as UPDSA, since it completes a reserved SPI; Libreswan sends every policy as UPDPOLICY."""
+"""Each with the size of what stands before the attributes, all multiples of four.
 
-_SIZES = {
-    _NEWSA: _USERSA.size,
-    _UPDSA: _USERSA.size,
-    _DELSA: _USERSA_ID.size,
-    _EXPIRE: _USERSA.size + 8,
-    _NEWPOLICY: _POLICY_SIZE,
-    _UPDPOLICY: _POLICY_SIZE,
-    _DELPOLICY: 64,
-    _POLEXPIRE: _POLICY_SIZE + 8,
-}
-"""Of what stands before the attributes."""
+An inbound SA arrives as UPDSA, since it completes a reserved SPI; Libreswan sends every policy as UPDPOLICY.
+"""
 
 
 def _state_key(family: int, destination: bytes, spi: int, protocol: int, data: bytes, found: _Found) -> StateKey | None:
@@ -356,7 +354,8 @@ def _read_selector(data: bytes, start: int) -> Selector:
     family, length_d, length_s = _SELECTOR_CHECKED.unpack_from(data, start + 40)
     if family not in _BITS and (family or any(data[start : start + 32])):
         raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
-    if max(length_d, length_s) > _BITS.get(family, 0):
+    bits = _BITS.get(family, 0)
+    if length_d > bits or length_s > bits:
         raise XfrmError(f"a prefix of {max(length_d, length_s)} bits in a selector of family {family}")
     return data[start : start + _SELECTOR.size]
 
