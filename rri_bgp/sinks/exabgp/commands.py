@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rri_bgp.errors import ExabgpError
-from rri_bgp.model import Destination, FlowRule, Path, Prefix
+from rri_bgp.model import Destination, FlowRule, Path, Prefix, prefix_of
 from rri_bgp.sinks.exabgp import flows
 from rri_bgp.sinks.exabgp.checks import check, check_destination
 from rri_bgp.sinks.exabgp.forms import Form
@@ -140,9 +140,12 @@ _OCTETS = tuple(map(str, range(256)))
 
 
 def _nlri(wanted: int, destinations: tuple[Destination, ...]) -> str:
-    """The prefixes, of this IP version. They are written here: every route that is announced comes by."""
+    """The prefixes, of this IP version, in order. They are written here: every route that is announced comes by.
+
+    In order, because ExaBGP sorts them for its UPDATE, in Python: 49 that come in any order cost it 0.3 ms more.
+    """
     words = []
-    for destination in destinations:
+    for destination in sorted(destinations, key=prefix_of):
         if not isinstance(destination, Prefix):
             if isinstance(destination, FlowRule):
                 raise ExabgpError(_MIXED)

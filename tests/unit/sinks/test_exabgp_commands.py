@@ -28,7 +28,7 @@ def command(verb: Verb, path: Path | None, *prefixes: Prefix) -> Command:
             command(Verb.ANNOUNCE, Path(HUB4, FULL), V4, pfx("0.0.0.0/1")),
             (
                 "announce attributes next-hop 198.51.100.1 med 0 local-preference 4294967295 "
-                "community [ 65000:100 65535:65281 ] large-community [ 65000:1:4294967295 ] nlri 10.1.0.0/16 0.0.0.0/1"
+                "community [ 65000:100 65535:65281 ] large-community [ 65000:1:4294967295 ] nlri 0.0.0.0/1 10.1.0.0/16"
             ),
         ),
         (
