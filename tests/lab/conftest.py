@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from lab.harness import ROOT, STATE, Lab, wait_until
+from lab.harness import ROOT, STATE, Lab, LabError, wait_until
 from lab.semantics.report import Page, Section
 from lab.semantics.world import World
 
@@ -24,17 +24,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneLab:
-    """The lab that is there; asking for another topology removes it first."""
+    """The lab that is there; asking for another topology removes it first.
+
+    One that does not come up, or that is not well any more, is not waited for again: its other tests fail at once.
+    """
 
     def __init__(self) -> None:
         self._lab: Lab | None = None
         self._stack = ExitStack()
+        self._broken: dict[str, LabError] = {}
 
-    def use(self, topology: str) -> Lab:
-        """That topology, deployed if it is not."""
-        if self._lab is None or self._lab.topology != topology:
-            self.remove()
-            self._lab = self._stack.enter_context(Lab(topology=topology).deployed())
+    def use(self, topology: str, is_well: Callable[[Lab], None] = lambda _: None) -> Lab:
+        """That topology, deployed if it is not, and well."""
+        if topology in self._broken:
+            raise LabError(f"the lab {topology} is not well since an earlier test: {self._broken[topology]}")
+        try:
+            if self._lab is None or self._lab.topology != topology:
+                self.remove()
+                self._lab = self._stack.enter_context(Lab(topology=topology).deployed())
+            is_well(self._lab)
+        except LabError as error:
+            self._broken[topology] = error
+            raise
         return self._lab
 
     def remove(self) -> None:
@@ -64,8 +75,7 @@ def lab(labs: OneLab) -> Iterator[Lab]:
 @pytest.fixture
 def world(labs: OneLab) -> Iterator[World]:
     """The lab of the rules, without a tunnel; a test takes its policy itself."""
-    found = World(labs.use("semantics"))
-    found.is_well()
+    found = World(labs.use("semantics", lambda deployed: World(deployed).is_well()))
     yield found
     found.rest()
 

@@ -59,6 +59,8 @@ def test_e13_ecmp(world: World, section: Section) -> None:
     both_up(world)
     world.becomes(SHARED, FIRST, SECOND, node="edge")
     world.becomes(SHARED, SECOND)
+    for node in ("upstream", "edge"):
+        world.rri("inspect", "--wait", "10", node=node)
     section.show(world, "explain", SHARED, lines=WITH_NEIGHBORS)
     section.keep(
         f"vtysh -c 'show bgp ipv4 unicast {SHARED}'   (edge)", world.show(f"show bgp ipv4 unicast {SHARED}", "edge")

@@ -30,23 +30,22 @@ def test_g4_a_flapping_tunnel_sends_nothing(world: World, section: Section) -> N
         world.lab.down("branch1", child="net")
         gone = time.monotonic()
         world.settle()
-        assert 4.5 < time.monotonic() - gone < 8
+        assert 7 < time.monotonic() - gone < 16
     assert wire.updates() == [f"-{BRANCH1}"]
-    section.say(f"{FLAPS} flaps: 0 UPDATEs. A tunnel that stays down: withdrawn after 5 s.")
+    section.say(f"{FLAPS} flaps: 0 UPDATEs. A tunnel that stays down: withdrawn after 8 s.")
     section.show(world, "inspect", node="upstream")
 
 
 def test_g4_announce_delay(world: World, section: Section) -> None:
     """G4: announce-delay waits before the first announcement"""
-    world.take("delays")
+    world.take("delays", ("announce-delay: 2", "announce-delay: 5"))
     world.settle()
     started = time.monotonic()
     world.lab.up("branch2", "net")
-    said = section.show(world, "explain", BRANCH2)
+    assert "announce-delay" in section.show(world, "explain", BRANCH2)
     assert world.prefixes() == set()
     world.settle(BRANCH2)
-    assert time.monotonic() - started > 2
-    assert "announce-delay" in said
+    assert time.monotonic() - started > 5
 
 
 def test_g5_worse_before_withdrawn(world: World, section: Section) -> None:
