@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure, all if none: {', '.join(CASES)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run (3)")
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 is the published size; 0.05 is a quick try")
-    parser.add_argument("--docs", action="store_true", help="also write docs/results/bench.md")
+    parser.add_argument(
+        "--docs", action="store_true", help="also write docs/results/bench.md; what is not measured now stays"
+    )
     return parser
 
 
@@ -83,7 +85,10 @@ def _publish(document: dict[str, object], results: Sequence[Result], *, is_docs:
         console.width = 110
     console.print(report.tables(results))
     _FOLDER.mkdir(exist_ok=True)
-    (_FOLDER / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file = _FOLDER / "bench.json"
+    if is_docs and file.exists():
+        document = report.together(json.loads(file.read_text(encoding="utf-8")), document, CASES)
+    file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (_FOLDER / "bench.svg").write_text(plot.svg(results), encoding="utf-8")
     if is_docs:
         _PAGE.parent.mkdir(parents=True, exist_ok=True)

@@ -15,12 +15,11 @@ from rich.text import Text
 
 from bench.figures import Result
 
-__all__ = ["FORMAT", "document", "markdown", "number", "tables"]
+__all__ = ["FORMAT", "document", "markdown", "number", "tables", "together"]
 
 FORMAT = 1
 
 _ABOUT = {
-    "date": "date",
     "cpus": "CPUs",
     "cpu": "CPU",
     "memory": "memory",
@@ -28,7 +27,6 @@ _ABOUT = {
     "python": "Python",
     "exabgp": "ExaBGP",
     "rri-bgp": "rri-bgp",
-    "revision": "revision",
     "linux": "Linux",
     "rounds": "rounds",
     "scale": "scale",
@@ -52,15 +50,24 @@ def tables(results: Iterable[Result]) -> Group:
 
 
 def document(about: Mapping[str, Any], results: Iterable[Result]) -> dict[str, Any]:
-    """All of it as a JSON object."""
-    return {"format": FORMAT, "about": dict(about), "cases": [result.document() for result in results]}
+    """All of it as a JSON object. Each case says of which day and revision it is."""
+    of = {key: about.get(key, "") for key in ("date", "revision")}
+    return {"format": FORMAT, "about": dict(about), "cases": [result.document() | {"of": of} for result in results]}
+
+
+def together(earlier: Mapping[str, Any], newer: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    """Such a document with the cases of an earlier one that it does not have."""
+    if earlier.get("format") != FORMAT:
+        return dict(newer)
+    cases = {one["name"]: one for found in (earlier, newer) for one in found["cases"]}
+    return {**newer, "cases": sorted(cases.values(), key=lambda one: order.index(one["name"]))}
 
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Such a document as a page."""
     about = found["about"]
-    results = [Result.read(one) for one in found["cases"]]
-    return "\n".join([*_opening(about), *(line for result in results for line in _section(result))]) + "\n"
+    sections = (line for one in found["cases"] for line in _section(Result.read(one), one["of"]))
+    return "\n".join([*_opening(about), *sections]) + "\n"
 
 
 def _table(result: Result) -> Table:
@@ -106,9 +113,11 @@ def _opening(about: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {name} | {about[key]} |"
 
 
-def _section(result: Result) -> Iterator[str]:
+def _section(result: Result, of: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield f"## {result.title}"
+    yield ""
+    yield f"Measured on {of['date']}{', at revision ' if of['revision'] else ''}{of['revision']}."
     yield ""
     yield "| what | median | min | max | unit | aim | |"
     yield "|---|---:|---:|---:|---|---:|---|"

@@ -23,10 +23,10 @@ __all__ = ["measure"]
 ROUTES = 60_000
 NAIVE_ROUTES = 10_000
 SAMPLES = 120
-_LEAD = 3.0
-"""Seconds from the start of the bulk to the first withdraw: the core has taken the bulk, ExaBGP has not."""
+_LEAD = 0.5
+"""Seconds from the start of the bulk to the first withdraw."""
 
-_SPREAD = 0.07
+_SPREAD = 0.04
 """Seconds between two withdraws, on average."""
 
 OURS = "ours, with `rri-bgp exabgp`"

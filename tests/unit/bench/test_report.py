@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.figures import Curve, Figure, Ratio, Result
 from bench.plot import svg, ticks
-from bench.report import document, markdown, number, tables
+from bench.report import document, markdown, number, tables, together
 
 RESULT = Result(
     name="bulk",
@@ -50,6 +50,16 @@ def test_the_page_tells_what_was_missed_and_no_more_of_the_machine_than_is_known
     assert "| CPUs | 2 |" in page
     assert "revision" not in page
     assert "hostname" not in page
+
+
+def test_a_part_measured_anew_takes_its_own_place_alone() -> None:
+    """Each part says of which day and revision it is."""
+    old, new = {"date": "2026-01-02", "revision": "aaa"}, {"date": "2026-01-03", "revision": "bbb"}
+    earlier = document(old, [Result("core", "core", ()), RESULT])
+    found = together(earlier, document(new, [RESULT]), ("core", "bulk"))
+    assert [(one["name"], one["of"]["revision"]) for one in found["cases"]] == [("core", "aaa"), ("bulk", "bbb")]
+    assert "Measured on 2026-01-03, at revision bbb." in markdown(found)
+    assert together({**earlier, "format": 0}, document(new, [RESULT]), ("bulk",)) == document(new, [RESULT])
 
 
 def test_the_plot_is_xml_with_a_line_for_each_curve() -> None:
