@@ -204,19 +204,22 @@ setup_containerlab() {
     done_by "built $containerlab_version"
 }
 
-# ---- a kernel with ESP and VRF, where this one has none ------------------------------------------------------------
+# ---- a tree with IKE daemons and our tests, and a kernel with ESP and VRF where this one has none -----------------------
+
+# What libreswan needs, but for what the image has. The package itself cannot be installed beside strongSwan's; its files can.
+readonly libreswan_needs=(libnss3-tools libunbound8 libldns3t64 libcurl3t64-gnutls libevent-pthreads-2.1-7t64 libaudit1
+    libcap-ng0 libselinux1)
 
 setup_kernel() {
-    local wanted tree=$state/kernel/tree container
+    local wanted tree=$state/kernel/tree container kernel='User Mode Linux'
     if lab/kernel-has; then
-        done_by 'this kernel has ESP and VRF'
-        return
+        kernel='this kernel'
     fi
-    wanted="$(<"$state/image") $(sha256sum requirements-dev.lock lab/setup.sh | sha256sum | cut -c1-64)"
+    wanted="$kernel $(<"$state/image") $(sha256sum requirements-dev.lock lab/setup.sh | sha256sum | cut -c1-64)"
     if [[ -e $state/kernel/stamp && $(<"$state/kernel/stamp") == "$wanted" ]]; then
         return
     fi
-    is_debian_root || { echo 'this kernel has no ESP or no VRF, and User Mode Linux needs root on Debian' >&2; return 1; }
+    is_debian_root || { echo 'the tests on a real kernel need root on Debian' >&2; return 1; }
     rm -rf "$state/kernel"
     mkdir -p "$tree"
     container=$(docker create "$(<"$state/image")" /bin/true)
@@ -225,8 +228,12 @@ setup_kernel() {
     cp -r /etc/apt/apt.conf.d/. "$tree/etc/apt/apt.conf.d/"
     cp /etc/resolv.conf /etc/hosts "$tree/etc/"
     chroot "$tree" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -yq --no-install-recommends kmod
-    install_uml "$tree"
+    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -yq --no-install-recommends kmod \
+        "${libreswan_needs[@]}"
+    chroot "$tree" sh -ec 'cd /tmp; apt-get download -q libreswan; dpkg-deb -x libreswan_*.deb /; rm libreswan_*.deb'
+    if [[ $kernel != 'this kernel' ]]; then
+        install_uml "$tree"
+    fi
     .venv/bin/uv pip install -q --python-version 3.13 --python-platform "$(uname -m)-manylinux_2_28" --only-binary :all: \
         --no-deps --require-hashes -r requirements-dev.lock --target "$tree/opt/tests/lib"
     mkdir -p "$tree/opt/tests/bin" "$tree/src"
@@ -234,7 +241,7 @@ setup_kernel() {
     printf '#!/bin/sh\nexec /opt/tests/bin/python -m pytest -p no:cacheprovider "$@"\n' >"$tree/opt/tests/bin/pytest"
     chmod +x "$tree"/opt/tests/bin/*
     echo "$wanted" >"$state/kernel/stamp"
-    done_by "User Mode Linux $(ls "$tree/lib/modules"), on the image's tree"
+    done_by "$kernel, on the image's tree"
 }
 
 # From Debian sid, whose kernel runs on new CPUs; it wants a newer C library than Debian 12 has, so it runs in the tree.
