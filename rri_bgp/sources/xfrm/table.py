@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
+from rri_bgp.sources.shared import shared
 from rri_bgp.sources.xfrm.wire import (
     Direction,
     Ends,
@@ -160,9 +161,9 @@ class XfrmTable:
             connection="",
             child="",
             peer=address(group.ends.family, group.ends.destination),
-            local=address(group.ends.family, group.ends.source),
+            local=shared(address(group.ends.family, group.ends.source)),
             remote_ts=_ordered({destination for _, destination in traffic}),
-            local_ts=_ordered({source for source, _ in traffic}),
+            local_ts=shared(_ordered({source for source, _ in traffic})),
             reqid=group.ends.reqid,
             mode=group.mode,
             if_id=group.if_id,

@@ -374,10 +374,10 @@ def selectors(selector: Selector) -> tuple[TrafficSelector, TrafficSelector]:
 
 
 def _traffic_selector(family: int, raw: bytes, length: int, protocol: int, port: int, mask: int) -> TrafficSelector:
-    found = address(family, raw)
-    host = (1 << (_BITS[family] - length)) - 1
+    bits = _BITS[family]
+    first = int.from_bytes(raw[: bits >> 3], "big") & ~((1 << (bits - length)) - 1)
     ports = (port & mask, port & mask | ~mask & 0xFFFF) if mask else ANY_PORT
-    return TrafficSelector.from_prefix(Prefix(found.version, int(found) & ~host, length), protocol, ports)
+    return TrafficSelector.from_prefix(Prefix(4 if family == _INET else 6, first, length), protocol, ports)
 
 
 def address(family: int, raw: bytes) -> Address:
