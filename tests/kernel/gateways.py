@@ -28,7 +28,9 @@ _STRONGSWAN = """\
 charon-systemd {{
     load = random nonce aes sha1 sha2 hmac kdf gcm openssl curve25519 kernel-netlink socket-default vici updown
     install_routes = no
-    retransmit_timeout = 1.0
+    delete_rekeyed_delay = 1
+    reuse_ikesa = {reuse}
+    retransmit_timeout = 0.7
     retransmit_base = 1.0
     retransmit_tries = 2
     plugins {{
@@ -53,8 +55,9 @@ connections {{
         local_addrs = {local}
         remote_addrs = {remote}
         proposals = aes128gcm16-prfsha256-x25519
-        dpd_delay = 2s
+        dpd_delay = 1s
         mobike = yes
+        {more}
         local {{ auth = psk
             id = {me} }}
         remote {{ auth = psk
@@ -93,6 +96,9 @@ class Gateways:
         self._folder = folder
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._children: dict[str, Mapping[str, tuple[str, str, str]]] = {}
+        self.more = ""
+        self.reuse = "yes"
+        """For the charons that start from now on: more settings of the connection, whether children share an IKE SA."""
 
     def build(self) -> None:
         """Namespaces and links."""
@@ -118,7 +124,7 @@ class Gateways:
             self._children[node] = children
         folder = self.folder(node)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder))
+        (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder, reuse=self.reuse))
         self._write_swanctl(node)
         (folder / "charon.vici").unlink(missing_ok=True)
         self._daemons[node] = subprocess.Popen(
@@ -134,13 +140,13 @@ class Gateways:
         self.swanctl(node, "--load-all", "--noprompt", "--file", str(folder / "swanctl.conf"))
 
     def _write_swanctl(self, node: str) -> None:
-        local, remote = (HUB, "%any") if node == "hub" else (BRANCH, HUB)
+        local, remote = (HUB, f"{BRANCH}, 192.0.2.0/24") if node == "hub" else (BRANCH, HUB)
         peer = "branch" if node == "hub" else "hub"
         children = "\n".join(
             f"{name} {{ local_ts = {own}\nremote_ts = {other}\nesp_proposals = aes128gcm16\n{more} }}"
             for name, (own, other, more) in self._children[node].items()
         )
-        text = _SWANCTL.format(local=local, remote=remote, me=node, peer=peer, children=children)
+        text = _SWANCTL.format(local=local, remote=remote, me=node, peer=peer, more=self.more, children=children)
         (self.folder(node) / "swanctl.conf").write_text(text)
 
     def stop(self, node: str, how: signal.Signals = signal.SIGTERM) -> None:
@@ -215,7 +221,7 @@ class Watched:
 
 def vici_source(gateways: Gateways) -> Source:
     """The hub's SAs over VICI."""
-    return ViciSource(ViciSettings(socket=gateways.vici("hub"), resync=2.0))
+    return ViciSource(ViciSettings(socket=gateways.vici("hub"), resync=1.0))
 
 
 def xfrm_source() -> Source:

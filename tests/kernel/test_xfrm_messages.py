@@ -47,7 +47,7 @@ def events() -> Iterator[socket.socket]:
 
 def read(events: socket.socket, table: XfrmTable) -> list[str]:
     """Feeds the table all that is queued; why it wants a resync."""
-    reasons = []
+    reasons: list[str] = []
     while True:
         try:
             datagram = events.recv(1 << 17)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import ip_address, ip_network
 
-__all__ = ["attribute", "datagram", "message", "template", "userpolicy", "usersa", "usersa_id"]
+__all__ = ["aead", "as_request", "attribute", "datagram", "message", "template", "userpolicy", "usersa", "usersa_id"]
 
 ALGORITHM = 18  # XFRMA_ALG_AEAD
 
@@ -24,6 +24,17 @@ def datagram(*messages: bytes) -> bytes:
 def attribute(kind: int, value: bytes) -> bytes:
     """A netlink attribute, padded."""
     return _padded(struct.pack("=HH", 4 + len(value), kind) + value)
+
+
+def as_request(message: bytes) -> bytes:
+    """What one sends to the kernel to have it so, without an answer where it obeys."""
+    return message[:6] + struct.pack("=H", 1) + message[8:]
+
+
+def aead(key: bytes) -> bytes:
+    """The attribute of AES-GCM with this key and its salt."""
+    name = b"rfc4106(gcm(aes))".ljust(64, b"\0")
+    return attribute(ALGORITHM, name + struct.pack("=II", 8 * len(key), 128) + key)
 
 
 def usersa(source: str, destination: str, spi: int, *, reqid: int = 7, mode: int = 1, protocol: int = 50) -> bytes:
@@ -49,7 +60,7 @@ def userpolicy(
     ports = struct.pack("!4H", port or 0, 0xFFFF if port is not None else 0, 0, 0)
     lengths = struct.pack("=HBBB", family, outer.prefixlen, inner.prefixlen, protocol)
     selector = _address(str(outer.network_address)) + _address(str(inner.network_address)) + ports + lengths + bytes(11)
-    return selector + bytes(96) + struct.pack("=IIBB", 375423, 9, direction, action) + bytes(6)
+    return selector + bytes(96) + struct.pack("=IIBB", 375423, 0, direction, action) + bytes(6)
 
 
 def template(
