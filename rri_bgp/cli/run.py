@@ -25,9 +25,6 @@ from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from rri_bgp.sinks.exabgp.stdio import is_stream, open_stdio
 from rri_bgp.sinks.exabgp.streams import Streams
 from rri_bgp.sources import Source
-from rri_bgp.sources.replay import ReplaySource
-from rri_bgp.sources.vici import ViciSource
-from rri_bgp.sources.xfrm import XfrmSource
 from rri_bgp.surroundings import neighbors_of
 from rri_bgp.surroundings.lookout import Lookout
 
@@ -99,12 +96,19 @@ def _fill_the_time(until: float) -> None:
 
 
 def _source(settings: SourceSettings) -> Source:
+    """Only what is used is imported: a controller that starts has routes to announce."""
     match settings:
         case ReplaySettings():
+            from rri_bgp.sources.replay import ReplaySource  # noqa: PLC0415
+
             return ReplaySource(settings)
         case XfrmSettings():
+            from rri_bgp.sources.xfrm import XfrmSource  # noqa: PLC0415
+
             return XfrmSource(settings)
         case ViciSettings():
+            from rri_bgp.sources.vici import ViciSource  # noqa: PLC0415
+
             return ViciSource(settings)
 
 

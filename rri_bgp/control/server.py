@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rri_bgp.control.commands import obey
-from rri_bgp.control.events import follow
 from rri_bgp.control.protocol import MAX_REQUEST, SCHEMA, Ask, Request, encode, read_request
-from rri_bgp.control.views import answer
-from rri_bgp.control.views.values import Item
 from rri_bgp.controller import Controller
 from rri_bgp.errors import RriError, UsageError
 from rri_bgp.reload import Reloader
 from rri_bgp.sockets import hang_up, listening
 
 __all__ = ["serving"]
+
+if TYPE_CHECKING:
+    from rri_bgp.control.views.values import Item
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ _PATIENCE = 30.0
 
 _GOODBYE = 1.0
 """Seconds that connections have to end: but for a reload nobody waits for anything else, so it takes a few turns."""
+
+_EVENTS, _COMMANDS, _ANSWERS = (f"rri_bgp.control.{name}" for name in ("events", "commands", "views"))
 
 _PIECE = 100
 """Items between two turns of everybody else: about a millisecond."""
@@ -86,6 +90,9 @@ class _Server:
             hang_up(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _ready()
+        from rri_bgp.control.events import follow  # noqa: PLC0415  # see _ready
+
         header, end = encode({"schema": SCHEMA}), encode({"end": True})
         try:
             line = await self._question(reader)
@@ -102,6 +109,9 @@ class _Server:
         writer.write(header + end)
 
     async def _items(self, request: Request) -> Iterable[Item | None]:
+        from rri_bgp.control.commands import obey  # noqa: PLC0415  # see _ready
+        from rri_bgp.control.views import answer  # noqa: PLC0415
+
         if request.ask in (Ask.RELOAD, Ask.CONFIRM):
             return await obey(self._reloader, request)
         return answer(self._controller, self._reloader, request)
@@ -123,3 +133,12 @@ class _Server:
                 async with asyncio.timeout(_PATIENCE):
                     await writer.drain()
                 await asyncio.sleep(0)
+
+
+async def _ready() -> None:
+    """Imports what answers, with the first question: a controller that starts has routes to announce first.
+
+    In a thread, so that nobody waits for it but who asked.
+    """
+    if _ANSWERS not in sys.modules:
+        await asyncio.to_thread(lambda: [importlib.import_module(name) for name in (_EVENTS, _COMMANDS, _ANSWERS)])

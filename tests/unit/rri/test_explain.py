@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from rri_bgp.model import LineKey, VrfPrefix
-from rri_bgp.rri import Rib, Surroundings, explain
+from rri_bgp.rri import Rib, Surroundings
 from rri_bgp.rri.entries import DefaultProxies, Group, Guard, Overlap, PortProxies, RemotePeer, Vrf
-from rri_bgp.rri.explain import Explanation, Fate, explain_owner
+from rri_bgp.rri.explain import Explanation, Fate, explain, explain_owner
 from tests.unit.rri.tables import up
 from tests.values import acl, entry, pfx, policy, sa, ts
 

@@ -6,8 +6,9 @@ from ipaddress import ip_address
 
 from rri_bgp.model import Attributes, LineKey, Mode, SaKey, VrfPrefix
 from rri_bgp.reasons import Reason
-from rri_bgp.rri import Rib, Surroundings, explain, routes_from_scratch
+from rri_bgp.rri import Rib, Surroundings, routes_from_scratch
 from rri_bgp.rri.entries import Group, Guard, NeighborPolicy, Overlap, Vrf, tag_attributes
+from rri_bgp.rri.explain import explain
 from rri_bgp.rri.match import Verdict
 from tests.unit.rri.tables import down, meds, owners, table, text, up
 from tests.values import acl, entry, pfx, policy, sa, ts
