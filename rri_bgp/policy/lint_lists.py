@@ -6,46 +6,18 @@ Rules of this file: a line is only called dead, and a list only within another, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from rri_bgp.model import Prefix
-from rri_bgp.rri.acl import static_destinations
+from rri_bgp.rri.acl import Traffic, intervals_of, static_destinations, traffic_of_line
 from rri_bgp.rri.entries import AccessList, AclLine
-from rri_bgp.rri.intervals import Interval, PrefixTable, add, holds, merged, to_prefixes, without
+from rri_bgp.rri.intervals import Interval, PrefixTable, add, holds, to_prefixes, without
 
 __all__ = ["Relations", "dead_lines"]
 
 _BITS = {4: 32, 6: 128}
 _MAX_PAIRS = 20_000
 """Pairs of lines of different lists that are compared: more than that of overlap nobody reads about."""
-
-
-class _Traffic(NamedTuple):
-    """A line's traffic of one IP version, apart from its destination."""
-
-    sources: tuple[Interval, ...]
-    protocol: int
-    source_ports: Interval
-    ports: Interval
-
-    def takes(self, other: _Traffic) -> bool:
-        """Whether it holds all of another."""
-        return (
-            self.protocol in (0, other.protocol)
-            and self.ports[0] <= other.ports[0] <= other.ports[1] <= self.ports[1]
-            and self.source_ports[0] <= other.source_ports[0] <= other.source_ports[1] <= self.source_ports[1]
-            and all(holds(self.sources, *source) for source in other.sources)
-        )
-
-
-def _intervals(prefixes: Iterable[Prefix], version: int) -> list[Interval]:
-    return merged((prefix.network, prefix.last) for prefix in prefixes if prefix.version == version)
-
-
-def _traffic(line: AclLine, version: int) -> _Traffic | None:
-    sources = tuple(_intervals(line.source, version))
-    return _Traffic(sources, line.protocol, line.source_ports, line.ports) if sources else None
 
 
 def dead_lines(acl: AccessList) -> Iterator[tuple[AclLine, AclLine | None]]:
@@ -61,12 +33,12 @@ def dead_lines(acl: AccessList) -> Iterator[tuple[AclLine, AclLine | None]]:
 
 def _shadowed(acl: AccessList, version: int) -> Iterator[tuple[int, tuple[bool, int | None]]]:
     """For each line that has traffic of a version: whether it is dead there, and because of which line alone."""
-    taken: dict[_Traffic, list[Interval]] = {}
-    lines: dict[_Traffic, list[tuple[int, list[Interval]]]] = defaultdict(list)
-    by_source: PrefixTable[_Traffic] = PrefixTable(_BITS[version])
+    taken: dict[Traffic, list[Interval]] = {}
+    lines: dict[Traffic, list[tuple[int, list[Interval]]]] = defaultdict(list)
+    by_source: PrefixTable[Traffic] = PrefixTable(_BITS[version])
     for index, line in enumerate(acl.lines):
-        traffic = _traffic(line, version)
-        destinations = _intervals(line.destination, version)
+        traffic = traffic_of_line(line, version)
+        destinations = intervals_of(line.destination, version)
         if traffic is None or not destinations:
             continue
         start = traffic.sources[0][0]
@@ -171,12 +143,12 @@ def _is_within(inner: AccessList, outer: AccessList) -> bool:
 
 def _is_permitted(line: AclLine, outer: AccessList, version: int) -> bool:
     """Whether one line of a list permits all of a line of one version, and no deny before it takes any of it."""
-    traffic, destinations = _traffic(line, version), _intervals(line.destination, version)
+    traffic, destinations = traffic_of_line(line, version), intervals_of(line.destination, version)
     if traffic is None or not destinations:
         return True
     for other in outer.lines:
-        theirs = _traffic(other, version)
-        named = _intervals(other.destination, version)
+        theirs = traffic_of_line(other, version)
+        named = intervals_of(other.destination, version)
         if not other.permit and any(_touch(one, its) for one in destinations for its in named):
             return False
         takes = theirs is not None and theirs.takes(traffic) and all(holds(named, *one) for one in destinations)

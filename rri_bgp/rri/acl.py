@@ -19,7 +19,7 @@ Every question costs n log n at the most in the lines that overlap what is asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rri_bgp.model import ANY_PORT, Prefix, SaPair, TrafficSelector
@@ -68,7 +68,7 @@ def covers(acl: AccessList, sa: SaPair) -> bool:
     return Permits(acl).covers(sa)
 
 
-class _Traffic(NamedTuple):
+class Traffic(NamedTuple):
     """Traffic of one IP version, apart from its destination: a line's or an SA's. Protocol 0 is any."""
 
     sources: tuple[Interval, ...]
@@ -76,7 +76,7 @@ class _Traffic(NamedTuple):
     source_ports: Interval
     ports: Interval
 
-    def takes(self, other: _Traffic) -> bool:
+    def takes(self, other: Traffic) -> bool:
         """Whether it holds all of another."""
         return (
             self.protocol in (0, other.protocol)
@@ -85,7 +85,7 @@ class _Traffic(NamedTuple):
             and holds_all(self.sources, other.sources)
         )
 
-    def meets(self, other: _Traffic) -> bool:
+    def meets(self, other: Traffic) -> bool:
         """Whether it holds any of another."""
         return (
             (self.protocol == other.protocol or 0 in (self.protocol, other.protocol))
@@ -103,16 +103,18 @@ def _touches(one: Interval, other: Interval) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def _of_version(prefixes: tuple[Prefix, ...], version: int) -> list[Interval]:
+def intervals_of(prefixes: Iterable[Prefix], version: int) -> list[Interval]:
+    """The addresses of the prefixes of one IP version, ascending and apart."""
     return merged((prefix.network, prefix.last) for prefix in prefixes if prefix.version == version)
 
 
-def _traffic_of_line(line: AclLine, version: int) -> _Traffic | None:
-    sources = _of_version(line.source, version)
-    return _Traffic(tuple(sources), line.protocol, line.source_ports, line.ports) if sources else None
+def traffic_of_line(line: AclLine, version: int) -> Traffic | None:
+    """A line's traffic of one IP version, None where it has no source of that version."""
+    sources = intervals_of(line.source, version)
+    return Traffic(tuple(sources), line.protocol, line.source_ports, line.ports) if sources else None
 
 
-def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) -> _Traffic | None:
+def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) -> Traffic | None:
     """What an SA carries to a remote selector, None for nothing.
 
     No local selectors at all: the source does not know them, and they may be any. Several protocols or port ranges on
@@ -120,15 +122,15 @@ def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) 
     """
     version, protocol = remote.version, remote.protocol
     if not local:
-        return _Traffic(_ALL[version], protocol, ANY_PORT, remote.ports)
+        return Traffic(_ALL[version], protocol, ANY_PORT, remote.ports)
     fitting = [one for one in local if _is_pair(remote, one)]
     if not fitting:
         return None
     first = fitting[0]
     if len(fitting) == 1:
-        return _Traffic(((first.start, first.end),), protocol or first.protocol, first.ports, remote.ports)
+        return Traffic(((first.start, first.end),), protocol or first.protocol, first.ports, remote.ports)
     is_one = all(one.protocol == first.protocol for one in fitting)
-    return _Traffic(
+    return Traffic(
         tuple(merged((one.start, one.end) for one in fitting)),
         protocol or (first.protocol if is_one else 0),
         (min(one.ports[0] for one in fitting), max(one.ports[1] for one in fitting)),
@@ -157,13 +159,13 @@ def _reachable(acl: AccessList, version: int) -> Iterator[tuple[int, list[Interv
     Deny lines of equal traffic share one set, found by where their sources are: the work stays near n log n, however
     many lines there are.
     """
-    denied: dict[_Traffic, list[Interval]] = {}
-    by_source: PrefixTable[_Traffic] = PrefixTable(_BITS[version])
+    denied: dict[Traffic, list[Interval]] = {}
+    by_source: PrefixTable[Traffic] = PrefixTable(_BITS[version])
     for index, line in enumerate(acl.lines):
-        traffic = _traffic_of_line(line, version)
+        traffic = traffic_of_line(line, version)
         if traffic is None:
             continue
-        destinations = _of_version(line.destination, version)
+        destinations = intervals_of(line.destination, version)
         if line.permit:
             for other in by_source.holding(*_start_of(traffic)):
                 if other.takes(traffic):
@@ -178,7 +180,7 @@ def _reachable(acl: AccessList, version: int) -> Iterator[tuple[int, list[Interv
             add(denied[traffic], first, last)
 
 
-def _start_of(traffic: _Traffic) -> Interval:
+def _start_of(traffic: Traffic) -> Interval:
     """Its lowest source address: who takes all of it holds this one."""
     return traffic.sources[0][0], traffic.sources[0][0]
 
@@ -214,7 +216,7 @@ class Permits:
         A selector belongs where permit lines name all of it, together with all that the SA has on the local side, and
         the deny lines before them leave anything of it.
         """
-        known: dict[tuple[int, int], _Traffic | None] = {}
+        known: dict[tuple[int, int], Traffic | None] = {}
         for remote in sa.remote_ts:
             kind = (remote.version, remote.protocol)
             traffic = known[kind] if kind in known else known.setdefault(kind, _traffic_of_sa(remote, sa.local_ts))
@@ -242,18 +244,18 @@ class _Side:
 
     def __init__(self, acl: AccessList, version: int) -> None:
         self._lines = acl.lines
-        self._traffic: dict[int, _Traffic] = {}
+        self._traffic: dict[int, Traffic] = {}
         self._named: PrefixTable[int] = PrefixTable(_BITS[version])
         self._decided: PrefixTable[int] = PrefixTable(_BITS[version])
         self._has_deny = False
         sources: list[Interval] = []
         destinations: list[Interval] = []
         for index, line in enumerate(acl.lines):
-            traffic = _traffic_of_line(line, version)
+            traffic = traffic_of_line(line, version)
             if traffic is None:
                 continue
             self._traffic[index] = traffic
-            named = _of_version(line.destination, version)
+            named = intervals_of(line.destination, version)
             self._put(self._named if line.permit else self._decided, version, named, index)
             if line.permit:
                 destinations += named
@@ -270,13 +272,13 @@ class _Side:
         for prefix in to_prefixes(version, intervals):
             table.add(prefix, index)
 
-    def has(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+    def has(self, remote: TrafficSelector, traffic: Traffic) -> bool:
         """Whether permit lines name all of a selector, and deny lines leave anything of it."""
         if not self._is_named(remote, traffic):
             return False
         return not self._has_deny or self._leaves_something(remote, traffic)
 
-    def _is_named(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+    def _is_named(self, remote: TrafficSelector, traffic: Traffic) -> bool:
         if any(self._takes(index, traffic) for index in self._named.holding(remote.start, remote.end)):
             return True
         spans = self._named.overlapping(remote.start, remote.end)
@@ -286,20 +288,20 @@ class _Side:
             remote.end,
         )
 
-    def has_whole(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+    def has_whole(self, remote: TrafficSelector, traffic: Traffic) -> bool:
         """Whether it can be seen at once that all of a selector is permitted: the usual case, and much the fastest."""
         if self._has_deny:
             return False
         return any(self._counts(index, traffic) for index in self._decided.holding(remote.start, remote.end))
 
-    def _leaves_something(self, remote: TrafficSelector, traffic: _Traffic) -> bool:
+    def _leaves_something(self, remote: TrafficSelector, traffic: Traffic) -> bool:
         """Of a selector that is named: each of its addresses is decided by a line, most often as the first one is."""
         deciding = self._decided.holding(remote.start, remote.start)
         if self._lines[min(index for index in deciding if self._counts(index, traffic))].permit:
             return True
         return next(self.permitted(remote, traffic), None) is not None
 
-    def permitted(self, remote: TrafficSelector, traffic: _Traffic) -> Iterator[Interval]:
+    def permitted(self, remote: TrafficSelector, traffic: Traffic) -> Iterator[Interval]:
         """The parts of a selector that a permit line decides, ascending; parts may touch."""
         start, end = remote.start, remote.end
         spans = (span for span in self._decided.overlapping(start, end) if self._counts(span[2], traffic))
@@ -308,9 +310,9 @@ class _Side:
         )
         return ((first, last) for first, last, index in lowest(cut) if self._lines[index].permit)
 
-    def _takes(self, index: int, traffic: _Traffic) -> bool:
+    def _takes(self, index: int, traffic: Traffic) -> bool:
         return self._traffic[index].takes(traffic)
 
-    def _counts(self, index: int, traffic: _Traffic) -> bool:
+    def _counts(self, index: int, traffic: Traffic) -> bool:
         mine = self._traffic[index]
         return mine.meets(traffic) if self._lines[index].permit else mine.takes(traffic)
