@@ -7,6 +7,7 @@ hint below it where there is one; never a traceback.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -64,6 +65,7 @@ def program() -> None:
 
 def main() -> None:
     """Entry point of ``rri-bgp``."""
+    gc.set_threshold(100_000, 50, 100)  # what is imported stays: to look through it for garbage makes each start slower
     try:
         program(prog_name="rri-bgp")
     except RriError as error:
