@@ -147,7 +147,7 @@ def test_neighbors_in_our_own_as_get_no_prepends() -> None:
     path = Path(HUB4, Attributes(med=5, as_path_prepend=2))
     wanted = Wanted({V4: path, OTHER: FIRST})
     assert view(wanted, Terms(is_internal=True), A).desired(V4) == Path(HUB4, Attributes(med=5))
-    assert view(wanted, Terms(is_internal=True), A).desired(OTHER) is FIRST
+    assert view(wanted, Terms(is_internal=True), A).desired(OTHER) == FIRST
     assert view(wanted, Terms(asn=65000), A).desired(V4) == path
 
 
