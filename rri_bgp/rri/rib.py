@@ -16,6 +16,7 @@ from rri_bgp.rri.best import Claims, are_other, make_route, ordered_paths
 from rri_bgp.rri.entries import MapEntry, Policy
 from rri_bgp.rri.limits import Asker, Limits, Move, asker_of_sa, has_limits
 from rri_bgp.rri.match import Verdict
+from rri_bgp.rri.news import difference
 from rri_bgp.rri.routes import Derived, Deriver, first_peer
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.touch import Touch
@@ -68,10 +69,7 @@ class Rib:
 
     def difference(self, source: str, sas: Iterable[SaPair]) -> dict[SaKey, SaPair | None]:
         """What would have to be updated if these were all SA pairs that a source has."""
-        found = {sa.key: sa for sa in sas}
-        changes: dict[SaKey, SaPair | None] = {key: sa for key, sa in found.items() if self._sas.get(key) != sa}
-        changes.update((key, None) for key in self._sas if key.source == source and key not in found)
-        return changes
+        return difference(self._sas, source, sas)
 
     def take_policy(self, policy: Policy) -> set[Destination]:
         """Works everything out anew under another policy. Returns the destinations with other paths now (rule E4).

@@ -26,6 +26,7 @@ from rri_bgp.rri.candidates import Candidate
 from rri_bgp.rri.entries import MapEntry, Policy
 from rri_bgp.rri.lines import Line, LineTable, has_same_name, is_same_line
 from rri_bgp.rri.match import Matcher
+from rri_bgp.rri.news import difference
 
 __all__ = ["Tunnels"]
 
@@ -144,10 +145,7 @@ class Tunnels:
 
     def difference(self, source: str, sas: Iterable[SaPair]) -> _Told:
         """What would have to be updated if these were all SA pairs that a source has (rule E8)."""
-        found = {sa.key: sa for sa in sas}
-        changes: _Told = {key: sa for key, sa in found.items() if self._known.get(key) != sa}
-        changes.update((key, None) for key in self._known if key.source == source and key not in found)
-        return changes
+        return difference(self._known, source, sas)
 
     def sa(self, key: SaKey) -> SaPair | None:
         """The SA pair of that key, as its source told it."""
