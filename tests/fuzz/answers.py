@@ -6,9 +6,7 @@ What holds for every input is in ``check``. An input that breaks it is printed a
 from __future__ import annotations
 
 import random
-import resource
 import sys
-import time
 from collections.abc import Iterator
 
 from rri_bgp.model import prefix_of
@@ -16,6 +14,7 @@ from rri_bgp.sinks.exabgp import answers
 from rri_bgp.sinks.exabgp.dialects import EXABGP4, EXABGP5
 from rri_bgp.sinks.exabgp.forms import destination_of
 from rri_bgp.sinks.exabgp.held import held_route
+from tests.fuzz.run import run
 
 __all__ = ["REAL", "check", "inputs", "main"]
 
@@ -138,22 +137,8 @@ def _check_answer(answer: answers.Answer) -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs COUNT inputs; the exit code."""
-    count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
-    lines, start, before = answers.Lines(), time.monotonic(), _memory()
-    for number, data in zip(range(count), inputs(seed), strict=False):
-        try:
-            check(lines, data)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
-            sys.stdout.write(f"input {number} of seed {seed}: {data!r}\n{type(error).__name__}: {error}\n")
-            return 1
-    took = time.monotonic() - start
-    grown = (_memory() - before) / 1024
-    sys.stdout.write(f"{count} inputs in {took:.1f} s, {count / took:.0f} a second; {grown:.1f} MiB more at most\n")
-    return 0
-
-
-def _memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = answers.Lines()
+    return run(arguments, inputs, lambda _, data: check(lines, data))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ What holds for every input is in ``check``. An input that breaks it is printed a
 from __future__ import annotations
 
 import random
-import resource
 import struct
 import sys
-import time
 from collections.abc import Iterator
 
 from rri_bgp.errors import XfrmError
 from rri_bgp.sources.xfrm import wire
 from rri_bgp.sources.xfrm.table import XfrmTable
+from tests.fuzz.run import run
 from tests.unit.sources.netlink import ALGORITHM, attribute, message, template, userpolicy, usersa, usersa_id
 
 __all__ = ["REAL", "check", "inputs", "main"]
@@ -109,25 +108,14 @@ def _parsed(data: bytes) -> Iterator[wire.Message]:
 
 def main(arguments: list[str]) -> int:
     """Runs COUNT inputs; the exit code."""
-    count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
-    start, before = time.monotonic(), _memory()
-    table = XfrmTable("xfrm")
-    for number, data in zip(range(count), inputs(seed), strict=False):
+    tables = [XfrmTable("xfrm")]
+
+    def one(number: int, data: bytes) -> None:
         if number % _LIVES == 0:
-            table = XfrmTable("xfrm")
-        try:
-            check(table, data, number / 10)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
-            sys.stdout.write(f"input {number} of seed {seed}: {data!r}\n{type(error).__name__}: {error}\n")
-            return 1
-    took = time.monotonic() - start
-    grown = (_memory() - before) / 1024
-    sys.stdout.write(f"{count} inputs in {took:.1f} s, {count / took:.0f} a second; {grown:.1f} MiB more at most\n")
-    return 0
+            tables[0] = XfrmTable("xfrm")
+        check(tables[0], data, number / 10)
 
-
-def _memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return run(arguments, inputs, one)
 
 
 if __name__ == "__main__":
