@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 from rri_bgp.model import Address, Claim, Destination, LineKey, Owner, Path, Refusal, Route, SaKey, SaPair
 from rri_bgp.rri.best import Claims, are_other, make_route, ordered_paths
@@ -39,6 +40,7 @@ class Rib:
         self._entries = {entry.name: entry for entry in policy.entries}
         self._sas: dict[SaKey, SaPair] = {}
         self._lines: dict[LineKey, Asker] = {}
+        self._asker = partial(_asker, self._lines, self._sas)
         self._wanted: dict[Owner, Claims] = {}
         """What each owner wants; those that want nothing are not there, so it has no empty tuples."""
         self._refused: dict[Owner, tuple[Refusal, ...]] = {}
@@ -83,8 +85,8 @@ class Rib:
         return changed
 
     def become(self, new: Rib) -> None:
-        """Takes the place of all this by a table that was made beside it, which is one with this from now on."""
-        self.__dict__ = new.__dict__
+        """Takes the state of a table that was made beside this one, and is not to be used any more."""
+        vars(self).update(vars(new))
 
     def differs(self, other: Rib, destination: Destination) -> bool:
         """Whether a destination has other paths here than there."""
@@ -209,10 +211,6 @@ class Rib:
             else:
                 self._remove(claim, before)
 
-    def _asker(self, owner: Owner) -> Asker:
-        """Who an owner is to the limits, as it was when its claims were taken."""
-        return self._lines[owner] if isinstance(owner, LineKey) else asker_of_sa(self._sas[owner])
-
     def _add(self, claim: Claim, before: _Before) -> None:
         known = self._claims.get(claim.destination)
         before.setdefault(claim.destination, known)
@@ -311,3 +309,8 @@ class Rib:
 
     def __len__(self) -> int:
         return len(self._claims)
+
+
+def _asker(lines: Mapping[LineKey, Asker], sas: Mapping[SaKey, SaPair], owner: Owner) -> Asker:
+    """Who an owner is to the limits, as it was when its claims were taken."""
+    return lines[owner] if isinstance(owner, LineKey) else asker_of_sa(sas[owner])

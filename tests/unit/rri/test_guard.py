@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from ipaddress import ip_address
 
 import pytest
@@ -232,6 +233,17 @@ def test_g1_static_lines_are_older_than_every_sa() -> None:
     one = entry(10, peers=("203.0.113.2",), access_list=acl("permit any 10.0.8.0/24"), static=True)
     assert text(rib.take_policy(policy(one, entry(20), max_routes=2))) == {"10.0.1.0/24", "10.0.9.0/24"}
     assert rib.refusals_of(LineKey("mymap 10", 0)) == ()
+
+
+def test_e4_nothing_is_lost_of_a_table_that_has_taken_the_place_of_another() -> None:
+    rib = Rib(policy(entry(guard=Guard(max_routes_per_peer=1))))
+    up(rib, sa(1, *numbers(1), since=1), sa(2, *numbers(2), since=2))
+    after = policy(entry(tag=3, guard=Guard(max_routes_per_peer=1)))
+    assert text(rib.take_policy(after)) == {"10.0.1.0/24"}
+    gc.collect()  # whatever was made beside it and is garbage by now
+    assert rib.policy is after
+    assert table(rib) == {"10.0.1.0/24"}
+    assert down(rib, sa(1, *numbers(1), since=1)) == {"10.0.1.0/24", "10.0.2.0/24"}
 
 
 def test_g1_a_peer_that_moves_takes_its_routes_to_another_account() -> None:
