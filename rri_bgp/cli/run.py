@@ -119,7 +119,7 @@ def _collect_garbage_rarely() -> None:
 
 
 async def _run(controller: Controller, settings: Config) -> None:
-    streams = await open_stdio() if settings.exabgp.listen is None else None
+    streams = await open_stdio() if _is_helper(settings) else None
     lookout = Lookout(settings, controller, lambda: neighbors_of(sink.status() for sink in controller.sinks))
     reloader = Reloader(controller, settings, lookout)
     async with serving(controller, settings.control.socket, reloader), asyncio.TaskGroup() as group:
@@ -133,13 +133,20 @@ async def _run(controller: Controller, settings: Config) -> None:
         await asyncio.wait((following, ending), return_when=asyncio.FIRST_COMPLETED)
         notify("STOPPING=1")
         if not following.done():
-            await _finish(controller, _FINISH_LIMIT[settings.exabgp.listen is None])
+            await _finish(controller, _FINISH_LIMIT[_is_helper(settings)])
         for task in (following, watching, going_back, ending, looking):
             task.cancel()
 
 
+def _is_helper(settings: Config) -> bool:
+    """Whether ExaBGP runs this, and is spoken to on stdin and stdout."""
+    return settings.exabgp is not None and settings.exabgp.listen is None
+
+
 async def _feed(controller: Controller, settings: Config, streams: Streams | None) -> None:
-    if streams is not None:
+    if settings.exabgp is None:
+        await asyncio.Event().wait()
+    elif streams is not None:
         await controller.drain(ExabgpSink(controller.rib, *streams, settings.exabgp))
     elif settings.exabgp.listen is not None:
         await accept_exabgps(controller, controller.rib, settings.exabgp.listen, settings.exabgp)

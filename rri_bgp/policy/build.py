@@ -14,11 +14,13 @@ from rri_bgp.policy.config import (
     Config,
     ControlSettings,
     ExabgpSettings,
+    KernelSettings,
     NotifySettings,
     OnExit,
     ReplaySettings,
     ResolveSettings,
     SourceSettings,
+    Unresolved,
     ViciSettings,
     XfrmSettings,
 )
@@ -26,6 +28,7 @@ from rri_bgp.policy.schema import (
     EntryModel,
     ExabgpModel,
     GuardModel,
+    KernelModel,
     MapModel,
     PolicyModel,
     ReplayModel,
@@ -82,7 +85,8 @@ def config_of(model: PolicyModel, policy: Policy, file: Path, warnings: tuple[st
         asn=model.local.asn,
         policy=policy,
         sources=tuple(_source(source, file) for source in model.sources),
-        exabgp=_exabgp(model.sinks.exabgp),
+        exabgp=None if model.sinks.exabgp is None else _exabgp(model.sinks.exabgp),
+        kernel=None if model.sinks.kernel is None else _kernel(model.sinks.kernel),
         control=ControlSettings(model.control.socket),
         resolve=ResolveSettings(model.resolve.interval, model.resolve.keep),
         names=frozenset(peer for entry in policy.entries for peer in entry.peers if isinstance(peer, str)),
@@ -234,6 +238,10 @@ def _attributes(more: TagModel) -> Attributes:
 
 def _exabgp(model: ExabgpModel) -> ExabgpSettings:
     return ExabgpSettings(model.ack_timeout, OnExit(model.on_exit), model.listen)
+
+
+def _kernel(model: KernelModel) -> KernelSettings:
+    return KernelSettings(model.table, model.protocol, Unresolved(model.unresolved), OnExit(model.on_exit))
 
 
 def _source(source: SourceModel, file: Path) -> SourceSettings:

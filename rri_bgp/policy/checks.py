@@ -18,7 +18,7 @@ __all__ = ["conflicts", "late_conflicts"]
 
 def conflicts(root: Node) -> list[Problem]:
     """What is there twice, what is missing beside another key, and names that do not exist."""
-    problems = [*_source_names(root), *_neighbors(root), *_vrfs(root), *unknown_names(root)]
+    problems = [*_source_names(root), *_neighbors(root), *_vrfs(root), *_sink_table(root), *unknown_names(root)]
     for crypto_map in below(root, "crypto-maps").values():
         problems.extend(_sequence_numbers(below(crypto_map, "entries")))
     for _, entry in entries_of(root):
@@ -131,3 +131,13 @@ def _vrfs(root: Node) -> Iterator[Problem]:
         if "export" in vrf.children and "rd" not in vrf.children:
             node = vrf.children["export"]
             yield Problem(node.place, node.path, "`export` needs `rd` (rule N10); allowed: both, or neither")
+
+
+def _sink_table(root: Node) -> Iterator[Problem]:
+    """Two VRFs in one table: a prefix of both would have one place for two routes (rule N6)."""
+    node = below(root, "sinks", "kernel").get("table")
+    for name, vrf in below(root, "vrfs").items():
+        table = vrf.children.get("table")
+        if node is not None and table is not None and isinstance(node.value, int) and node.value == table.value:
+            what = f"table {node.value} is that of the VRF {name}; allowed: one of its own"
+            yield Problem(node.place, node.path, what)

@@ -14,11 +14,13 @@ __all__ = [
     "Config",
     "ControlSettings",
     "ExabgpSettings",
+    "KernelSettings",
     "NotifySettings",
     "OnExit",
     "ReplaySettings",
     "ResolveSettings",
     "SourceSettings",
+    "Unresolved",
     "ViciSettings",
     "XfrmSettings",
 ]
@@ -75,6 +77,27 @@ class ExabgpSettings:
     listen: Path | None = None
 
 
+class Unresolved(enum.Enum):
+    """What stands for a kernel route while nothing leads to its peer (rule N5)."""
+
+    SKIP = "skip"
+    BLACKHOLE = "blackhole"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSettings:
+    """This machine's kernel as a sink.
+
+    ``table`` is that of the default VRF's routes: 254 (main), or any that is no VRF's and not the kernel's own.
+    ``protocol``, 1..255, tells our routes from everybody else's (rtnetlink(7), ``rtm_protocol``; rule G6).
+    """
+
+    table: int = 254
+    protocol: int = 82
+    unresolved: Unresolved = Unresolved.SKIP
+    on_exit: OnExit = OnExit.KEEP
+
+
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
     """The local control socket."""
@@ -108,6 +131,7 @@ class ResolveSettings:
 class Config:
     """All that one policy file says. ``asn`` is the local AS number, 32 bits.
 
+    ``exabgp`` and ``kernel`` are the sinks, None where there is no such one; a file names at least one.
     ``names`` are the host names in ``set-peer``, to be resolved. ``groups`` has the notify FIFO of each redundancy
     group that has one; the groups themselves are in ``policy.groups``.
     ``text`` is what it was read from.
@@ -118,7 +142,8 @@ class Config:
     asn: int
     policy: Policy
     sources: tuple[SourceSettings, ...]
-    exabgp: ExabgpSettings = ExabgpSettings()
+    exabgp: ExabgpSettings | None = None
+    kernel: KernelSettings | None = None
     control: ControlSettings = ControlSettings()
     names: frozenset[str] = frozenset()
     resolve: ResolveSettings = ResolveSettings()

@@ -41,7 +41,6 @@ __all__ = [
     "Tag",
     "VirtualAddresses",
     "did_you_mean",
-    "not_supported",
     "one_or_more",
     "unicast",
     "wrong",
@@ -118,11 +117,6 @@ def did_you_mean(word: object, allowed: Iterable[str]) -> str:
     """A hint with the closest allowed word, empty where none is close."""
     close = difflib.get_close_matches(str(word)[:_MAX_NAME], list(allowed), n=1)
     return f"did you mean `{close[0]}`?" if close else ""
-
-
-def not_supported(key: str, belongs_to: str) -> tuple[str, str]:
-    """What is wrong, and a hint, for a key of a rule that is not built yet."""
-    return f"`{key}` is not supported yet", f"it belongs to {belongs_to}"
 
 
 def _address(value: object) -> Address:

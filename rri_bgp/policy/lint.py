@@ -17,7 +17,8 @@ from rri_bgp.policy.config import Config
 from rri_bgp.policy.lint_entries import MAX_COMPARISONS, Comparison
 from rri_bgp.policy.lint_lists import dead_lines
 from rri_bgp.reasons import Reason
-from rri_bgp.rri.entries import MapEntry, tag_attributes
+from rri_bgp.rri.entries import MapEntry, ReverseRoute, tag_attributes
+from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.surroundings import Surroundings
 
@@ -48,7 +49,10 @@ def warnings_here(config: Config, surroundings: Surroundings) -> tuple[str, ...]
 def _of_the_file(config: Config) -> Iterator[_Found]:
     yield from _entries(config)
     yield from _lists(config)
-    yield from _tags(config)
+    if config.exabgp is not None:
+        yield from _tags(config)
+    if config.kernel is not None:
+        yield from _interfaces(config)
 
 
 _Found = tuple[str, str]
@@ -97,6 +101,14 @@ def _tags(config: Config) -> Iterator[_Found]:
                     yield entry.where, f"{what}: upstream cannot tell {entry.name} from {by_tag[other].name} (rule N8)"
 
 
+def _interfaces(config: Config) -> Iterator[_Found]:
+    """Entries whose peers' routes are to point out of the map's interface, where the map names none."""
+    for entry in config.policy.entries:
+        if not entry.interface and pointing_rule(entry.reverse_route or ReverseRoute()) == "N2":
+            what = f"{entry.name} has `remote-peer: true`, and its map no `interface`"
+            yield entry.where, f"{what}: the route to a peer changes nothing (rule N2)"
+
+
 def _by_community(own: Mapping[int, Attributes]) -> dict[object, list[int]]:
     owners: dict[object, list[int]] = defaultdict(list)
     for tag, attributes in own.items():
@@ -135,7 +147,7 @@ def _refusals(config: Config, surroundings: Surroundings) -> Iterator[tuple[Reas
 
 def _next_hops(config: Config, addresses: frozenset[Address]) -> Iterator[_Found]:
     """Next hops that are no address of this machine, nor of the entry's group; nothing where no address is known."""
-    if not addresses:
+    if not addresses or config.exabgp is None:
         return
     missing: dict[Address, list[MapEntry]] = defaultdict(list)
     for entry in config.policy.entries:

@@ -28,7 +28,7 @@ def warnings_of(file: Path, root: Node, model: PolicyModel, policy: Policy) -> t
         *_missing_family(root, model, policy),
         *_never_reached(policy, nodes),
         *_static_on_dynamic(policy, nodes),
-        *_vrfs(root, policy),
+        *(_vrfs(root, policy) if model.sinks.exabgp is not None else ()),
         *_neighbor_tags(root, policy),
         *unused_names(root, policy),
     ]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rri_bgp.errors import PolicyError
-from rri_bgp.policy.fields import did_you_mean, not_supported
+from rri_bgp.policy.fields import did_you_mean
 from rri_bgp.policy.schema import describe
 from rri_bgp.policy.yaml_text import Key, Node, Place, Problem, show
 
@@ -99,8 +99,6 @@ def _unknown_key(loc: tuple[Key, ...], root: Node) -> Problem:
     parent, _ = _find(root, loc[:-1])
     place = parent.keys.get(key, parent.place)
     path = parent.children[key].path if key in parent.children else parent.path
-    if isinstance(key, str) and key in model.NOT_YET:
-        return Problem(place, path, *not_supported(key, model.NOT_YET[key]))
     name = show(key).strip('"')
     what = f"unknown key `{name}`; allowed: {', '.join(model.allowed())}"
     return Problem(place, path, what, did_you_mean(key, model.allowed()))

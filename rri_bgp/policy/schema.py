@@ -2,8 +2,7 @@
 
 Rules of these files: every key says what it is about and what is allowed, which is what an error gives, and what help,
 reference and JSON Schema are made of. What two places of the file have to agree on is checked elsewhere (``checks``,
-``names``), because pydantic skips such checks while a field is wrong. A key of a rule that is not built yet stands in
-``NOT_YET`` of its model and is refused by name.
+``names``), because pydantic skips such checks while a field is wrong.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from rri_bgp.policy.schema_base import Model, allowed_of, key
 from rri_bgp.policy.schema_io import (
     ControlModel,
     ExabgpModel,
+    KernelModel,
     LocalModel,
     ReplayModel,
     ResolveModel,
@@ -36,6 +36,7 @@ __all__ = [
     "ExabgpModel",
     "GroupModel",
     "GuardModel",
+    "KernelModel",
     "MapModel",
     "Model",
     "NeighborModel",
@@ -61,7 +62,9 @@ class PolicyModel(Model):
     sources: list[Annotated[SourceModel, SchemaOf({"enum": ["vici", "xfrm", "replay"]}, own=True)]] = key(
         "where SAs are read", "a list of at least one source: vici, xfrm, replay", rules="E8", min_length=1
     )
-    sinks: SinksModel = key("where routes go", "a mapping with the key exabgp")
+    sinks: Annotated[SinksModel, SchemaOf({"enum": ["exabgp", "kernel"]}, own=True)] = key(
+        "where routes go", "a mapping with the keys exabgp, kernel, one or both"
+    )
     control: ControlModel = key("the control socket", "a mapping with the key socket", default=ControlModel())
     resolve: ResolveModel = key(
         "how host names in `set-peer` are resolved", "a mapping with the keys interval, keep", default=ResolveModel()

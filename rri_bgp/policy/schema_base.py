@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -36,8 +36,6 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, alias_generator=lambda name: name.replace("_", "-")
     )
-    NOT_YET: ClassVar[dict[str, str]] = {}
-    """Key -> what it belongs to."""
 
     @classmethod
     def allowed(cls) -> list[str]:

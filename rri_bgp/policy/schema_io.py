@@ -5,7 +5,7 @@ Rules of this file: those of ``schema``.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, model_validator
 
@@ -20,11 +20,13 @@ from rri_bgp.policy.fields import (
     SocketPath,
     wrong,
 )
+from rri_bgp.policy.fields_kernel import MAIN, OF_PROTOCOL, OF_SINK, RouteProtocol, SinkTable
 from rri_bgp.policy.schema_base import MAX_AS, Model, key, or_defaults
 
 __all__ = [
     "ControlModel",
     "ExabgpModel",
+    "KernelModel",
     "LocalModel",
     "ReplayModel",
     "ResolveModel",
@@ -152,6 +154,16 @@ class SourceModel(Model):
         return source
 
 
+def _on_exit() -> Any:  # noqa: ANN401  # as ``key``
+    return key(
+        "what happens to the routes when the controller is told to end (SIGTERM); after a crash they always stay",
+        "keep or withdraw",
+        default="keep",
+        shown="`keep`",
+        rules="G7",
+    )
+
+
 class ExabgpModel(Model):
     """ExaBGP over its process API."""
 
@@ -164,13 +176,7 @@ class ExabgpModel(Model):
         le=300,
         allow_inf_nan=False,
     )
-    on_exit: Literal["keep", "withdraw"] = key(
-        "what happens to the routes when the controller is told to end (SIGTERM); after a crash they always stay",
-        "keep or withdraw",
-        default="keep",
-        shown="`keep`",
-        rules="G7",
-    )
+    on_exit: Literal["keep", "withdraw"] = _on_exit()
     listen: OptionalSocketPath = key(
         "where `rri-bgp attach` finds the controller",
         "an absolute path",
@@ -179,13 +185,55 @@ class ExabgpModel(Model):
     )
 
 
-class SinksModel(Model):
-    """Where routes go."""
+class KernelModel(Model):
+    """This machine's kernel: routes by which what upstream sends here finds its tunnel. Needs CAP_NET_ADMIN."""
 
-    NOT_YET: ClassVar = {"kernel": "routes in the kernel (rules N5, N7, G3, G6)"}
-    exabgp: Annotated[ExabgpModel, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
-        "ExaBGP, over its process API", "a mapping with the keys ack-timeout, on-exit, listen, or nothing"
+    table: SinkTable = key(
+        "the table of the default VRF's routes; a VRF's are in its own",
+        OF_SINK,
+        default=MAIN,
+        shown="`main`",
+        rules="N6",
     )
+    protocol: RouteProtocol = key(
+        "the route protocol number that tells our routes from everybody else's: all with it are ours to remove",
+        OF_PROTOCOL,
+        default=82,
+        shown="`82`",
+        rules="G6",
+        ge=1,
+        le=255,
+    )
+    unresolved: Literal["skip", "blackhole"] = key(
+        "what stands for a route while nothing leads to its peer: none, here and upstream, or one that drops all of it",
+        "skip or blackhole",
+        default="skip",
+        shown="`skip`",
+        rules="N5",
+    )
+    on_exit: Literal["keep", "withdraw"] = _on_exit()
+
+
+class SinksModel(Model):
+    """Where routes go: at least one; `kernel` alone, without a colon, takes all defaults, and so does `exabgp`."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    exabgp: Annotated[ExabgpModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "ExaBGP, over its process API", "a mapping with the keys ack-timeout, on-exit, listen, or nothing", default=None
+    )
+    kernel: Annotated[KernelModel | None, BeforeValidator(or_defaults), SchemaOf(_NOTHING, own=True)] = key(
+        "this machine's kernel, over rtnetlink; needs CAP_NET_ADMIN",
+        "a mapping with the keys table, protocol, unresolved, on-exit, or nothing",
+        default=None,
+        rules="N5, N6, N7, G3, G6",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_least_one(cls, value: object) -> object:
+        if value == {}:
+            raise wrong("no sink; allowed: exabgp, kernel, or both")
+        return {value: {}} if isinstance(value, str) else value
 
 
 class ResolveModel(Model):

@@ -28,6 +28,7 @@ from rri_bgp.policy.fields_bgp import (
     OptionalDistinguisher,
     RouteTarget,
 )
+from rri_bgp.policy.fields_kernel import MAX_TABLE, VrfTable
 from rri_bgp.policy.schema_base import Model, key
 from rri_bgp.policy.yaml_text import show
 
@@ -35,7 +36,6 @@ __all__ = ["GroupModel", "NeighborModel", "NotifyModel", "StandbyModel", "TagMod
 
 _STANDBY = "silent, or a mapping with the key med"
 _MOST = 4294967295
-_TABLES = {0: "unspecified", 253: "default", 254: "main", 255: "local"}
 
 
 class TagModel(Model):
@@ -108,18 +108,11 @@ class GroupModel(Model):
     )  # fmt: skip
 
 
-def _table(value: object) -> object:
-    if isinstance(value, int) and value in _TABLES:
-        what = f"table {value} is the kernel's {_TABLES[value]} table; allowed: the table of a VRF, 1..{_MOST}"
-        raise wrong(what)
-    return value
-
-
 class VrfModel(Model):
     """A VRF. With `rd` its routes go upstream as VPNv4 or VPNv6 routes."""
 
-    table: Annotated[int, BeforeValidator(_table)] = key(
-        "its routing table in the kernel", f"a whole number, 1..{_MOST}", rules="N6", ge=1, le=_MOST
+    table: VrfTable = key(
+        "its routing table in the kernel", f"a whole number, 1..{MAX_TABLE}", rules="N6", ge=1, le=MAX_TABLE
     )
     rd: OptionalDistinguisher = key(
         "the route distinguisher of its VPN routes",

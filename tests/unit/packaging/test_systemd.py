@@ -135,6 +135,7 @@ def test_g2_the_notify_fifo_is_the_controllers_own() -> None:
 def test_the_example_policy_loads_without_a_warning() -> None:
     settings = load(SYSTEMD / "rri-bgp.yaml")
     assert not settings.warnings
+    assert settings.exabgp is not None
     assert settings.exabgp.on_exit is OnExit.KEEP
 
 
@@ -142,9 +143,10 @@ def test_controller_and_relay_meet_in_the_runtime_directory() -> None:
     settings = load(SYSTEMD / "rri-bgp.yaml")
     default = next(option for option in attach.params if option.name == "socket")
     assert isinstance(default, click.Option)
+    assert settings.exabgp is not None
+    assert settings.exabgp.listen is not None
     assert settings.exabgp.listen == default.default
     directory = Path("/run") / _unit("rri-bgp.service")["Service"]["RuntimeDirectory"]
-    assert settings.exabgp.listen is not None
     assert settings.exabgp.listen.parent == settings.control.socket.parent == directory
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from rri_bgp.errors import PolicyErrors
 from rri_bgp.policy import load
 from rri_bgp.policy.json_schema import schema_text
 from rri_bgp.policy.keys import table
@@ -33,12 +32,6 @@ local: {as: 65000, next-hop: [198.51.100.1, "2001:db8:100::1"]}
 sources: [vici]
 sinks: {exabgp: {}}
 """
-
-# Where each model's keys stand in the example, as (text, text with the key).
-PLACES = {
-    "SinksModel": ("  exabgp:\n", "  {key}: {{}}\n  exabgp:\n"),
-}
-NOT_YET = [(name, key) for name, model in MODELS.items() for key in model.NOT_YET]
 
 
 def written(found: re.Match[str]) -> str:
@@ -64,7 +57,7 @@ def test_the_schema_that_is_shipped_is_current() -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_reference_names_every_key(name: str) -> None:
     text = FILE.read_text(encoding="utf-8")
-    for key in (*MODELS[name].allowed(), *MODELS[name].NOT_YET):
+    for key in MODELS[name].allowed():
         assert re.search(rf"[`.]{re.escape(key)}[`.]", text), key
 
 
@@ -94,15 +87,3 @@ def test_the_full_example_has_every_key() -> None:
     for name, model in MODELS.items():
         for key in model.allowed():
             assert name == "ReplayModel" or key == "replay" or re.search(rf"\b{key}:", text), (name, key)
-
-
-@pytest.mark.parametrize(("name", "key"), NOT_YET)
-def test_what_is_not_built_yet_is_refused_by_name(name: str, key: str) -> None:
-    old, new = PLACES[name]
-    text = HUB.read_text(encoding="utf-8")
-    assert old in text
-    with pytest.raises(PolicyErrors) as caught:
-        parse(text.replace(old, new.format(key=key), 1), HUB)
-    said = [error for error in caught.value.errors if error.what == f"`{key}` is not supported yet"]
-    assert len(said) == 1
-    assert said[0].hint.startswith("it belongs to ")

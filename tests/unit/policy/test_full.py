@@ -10,7 +10,17 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import ANY_PORT, Address, Attributes, Prefix
-from rri_bgp.policy import Config, ExabgpSettings, NotifySettings, OnExit, ViciSettings, XfrmSettings, load
+from rri_bgp.policy import (
+    Config,
+    ExabgpSettings,
+    KernelSettings,
+    NotifySettings,
+    OnExit,
+    Unresolved,
+    ViciSettings,
+    XfrmSettings,
+    load,
+)
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import (
     AccessList,
@@ -165,6 +175,7 @@ def test_the_full_example_is_this_configuration() -> None:
             XfrmSettings("kernel", "outer", 30.0),
         ),
         exabgp=ExabgpSettings(10.0, OnExit.KEEP, Path("/run/rri-bgp/exabgp.sock")),
+        kernel=KernelSettings(254, 82, Unresolved.SKIP, OnExit.KEEP),
         names=frozenset({"berlin.example.org"}),
         groups={"pair": NotifySettings(Path("/run/rri-bgp-vrrp.fifo"), "VI_1")},
     )
@@ -367,6 +378,9 @@ def test_names_that_nobody_uses() -> None:
     ]
 
 
+VRF_RED = "vrfs: {red: {table: 10}}\ncrypto-maps: {m: {entries: [{seq: 1, type: dynamic, vrf: red}]}}\n"
+
+
 def test_n10_a_vrf_whose_routes_nobody_gets() -> None:
     alone = config("vrf: red", "vrfs:\n  red: {table: 10}\n")
     assert alone.warnings == (
@@ -374,6 +388,8 @@ def test_n10_a_vrf_whose_routes_nobody_gets() -> None:
     )
     given = config("vrf: red", "vrfs:\n  red: {table: 10}\nneighbors: {192.0.2.2: {vrf: red}}\n")
     assert given.warnings == ()
+    here = parse(HEAD.replace("sinks: {exabgp: }", "sinks: kernel") + VRF_RED, FILE)
+    assert here.warnings == ()
     untold = config("vrf: red", 'vrfs:\n  red: {table: 10, rd: "65000:1"}\n')
     assert untold.warnings == (
         f"{FILE}:6:3: the VRF red has no route target in `export`: no router imports its routes (rule N10)",

@@ -227,6 +227,29 @@ def test_n9_a_next_hop_that_is_no_address_of_this_machine_or_of_its_group() -> N
     assert warnings_here(config, Surroundings()) == ()
 
 
+def test_n2_a_route_to_a_peer_by_the_interface_of_a_map_that_names_none() -> None:
+    text = entries(
+        "type: static, set-peer: 203.0.113.2, reverse-route: {remote-peer: true}",
+        "type: static, set-peer: 203.0.113.3, reverse-route: {remote-peer: 192.0.2.1}",
+        "type: static, set-peer: 203.0.113.4, reverse-route: true",
+        "type: static, set-peer: 203.0.113.5",
+    )
+    assert lint(parse(text, FILE)) == ()
+    here = text.replace("exabgp: ", "kernel: ")
+    what = "m 10 has `remote-peer: true`, and its map no `interface`: the route to a peer changes nothing (rule N2)"
+    assert lint(parse(here, FILE)) == (f"p.yaml:8: {what}",)
+    assert lint(parse(here.replace("  m:\n", "  m:\n    interface: eth0\n"), FILE)) == ()
+
+
+def test_what_is_for_bgp_is_not_asked_of_a_gateway_that_speaks_none() -> None:
+    text = entries("type: static, set-peer: 203.0.113.2, reverse-route: {tag: 100}")
+    text += "      - {seq: 30, type: static, set-peer: 203.0.113.3, reverse-route: {tag: 200}}\n"
+    text += 'tags: {200: {communities: ["65000:100"]}}\n'
+    here = Surroundings(addresses=frozenset({ip_address("203.0.113.99")}))
+    assert len(lint_here(parse(text, FILE), here)) == 3
+    assert lint_here(parse(text.replace("exabgp: ", "kernel: "), FILE), here) == ()
+
+
 def test_g1_a_static_route_to_a_network_of_this_machine() -> None:
     config = parse(entries(STATIC, more=LISTS), FILE)
     here = Surroundings(networks=frozenset({pfx("10.9.0.0/24")}))

@@ -17,8 +17,11 @@ from rri_bgp.policy import (
     Config,
     ControlSettings,
     ExabgpSettings,
+    KernelSettings,
+    OnExit,
     ReplaySettings,
     ResolveSettings,
+    Unresolved,
     ViciSettings,
     XfrmSettings,
     load,
@@ -98,6 +101,7 @@ def test_the_example_is_this_configuration() -> None:
             )
         ),
         sources=(ViciSettings(),),
+        exabgp=ExabgpSettings(),
     )
 
 
@@ -146,6 +150,25 @@ resolve: {{interval: 5, keep: 0}}
     assert config.exabgp == ExabgpSettings(3.0)
     assert config.control == ControlSettings(Path("/run/c.sock"))
     assert config.resolve == ResolveSettings(interval=5.0, keep=0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "exabgp", "kernel"),
+    [
+        ("kernel", None, KernelSettings()),
+        ("{kernel: }", None, KernelSettings(254, 82, Unresolved.SKIP, OnExit.KEEP)),
+        ("{kernel: {table: main}, exabgp: }", ExabgpSettings(), KernelSettings()),
+        ("exabgp", ExabgpSettings(), None),
+        (
+            "{kernel: {table: 100, protocol: 83, unresolved: blackhole, on-exit: withdraw}}",
+            None,
+            KernelSettings(100, 83, Unresolved.BLACKHOLE, OnExit.WITHDRAW),
+        ),
+    ],
+)
+def test_g6_where_routes_go(text: str, exabgp: ExabgpSettings | None, kernel: KernelSettings | None) -> None:
+    config = parse(HEAD.replace("sinks: {exabgp: }", f"sinks: {text}") + MAP, FILE)
+    assert (config.exabgp, config.kernel) == (exabgp, kernel)
 
 
 @pytest.mark.parametrize(

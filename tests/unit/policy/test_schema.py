@@ -26,6 +26,7 @@ VALIDATOR = Draft7Validator(schema())
 NOT_THE_SCHEMAS = """
 acl-group-other-family acl-group-unknown front-vrf-unknown match-address match-address-misspelt match-vrf-unknown
 names-several neighbor-entry-unknown neighbor-twice neighbor-vrf-unknown redundancy-unknown remote-peer-gateway
+kernel-table-of-a-vrf
 reverse-route-static seq-twice source-name-twice vrf-export-without-rd vrf-rd-twice vrf-table-twice vrf-unknown
 
 acl-any4-in-ipv6 acl-folded acl-group-without-name acl-host-bits acl-in-quotes acl-length-too-large acl-log acl-netmask
@@ -36,7 +37,7 @@ guard-allow-le-below match-mark match-mark-outside-mask peer-hostname community-
 long-line
 
 as-trans guard-lengths next-hop-link-local next-hop-twice-ipv4 peer-any redundancy-multicast redundancy-twice-ipv4
-vrf-table-main map-name-number tag-key-quoted
+kernel-protocol-frr kernel-protocol-kernel kernel-table-local vrf-table-main map-name-number tag-key-quoted
 """
 
 
@@ -89,6 +90,10 @@ def test_mistakes_that_a_schema_can_see_are_invalid(file: Path) -> None:
         "tags: {4294967295: {extended-communities: [0x0002FDE800000001, 'origin:4200000000:1']}}",
         "redundancy: {g: {virtual-address: 192.0.2.3, standby: silent}, h: {virtual-address: ['2001:db8::3']}}",
         "sources: [replay, vici: , vici: {name: two, resync: 1.5}, xfrm, xfrm: {name: four, netns: red}]",
+        "sinks: kernel",
+        "sinks: {kernel: }",
+        "sinks: {exabgp: , kernel: {table: main}}",
+        "sinks: {kernel: {table: 4294967295, protocol: 255, unresolved: blackhole, on-exit: withdraw}}",
         "neighbors: {'2001:db8::2': {tags: [none, 0]}, 192.0.2.2: {}}",
         "object-groups: {o: [10.0.0.1, host 10.0.0.1, '2001:db8::/32', '2001:db8::1', 10.0.0.0 0.255.0.255]}",
     ],
@@ -98,7 +103,8 @@ def test_forms_that_the_examples_do_not_have(text: str) -> None:
         "version: 1\nlocal: {as: 65000, next-hop: 192.0.2.1}\nsources: [vici]\nsinks: {exabgp: }\n"
         "crypto-maps: {m: {entries: [{seq: 1, type: dynamic, reverse-route: {remote-peer: 192.0.2.7, tag: 1}}]}}\n"
     )
-    whole = base.replace("sources: [vici]\n", "") + text if text.startswith("sources") else base + text
+    section = text.partition(":")[0]
+    whole = re.sub(rf"(?m)^{section}:.*\n", "", base) + text
     try:
         parse(whole + "\n", Path("p.yaml"))
     except PolicyErrors as error:

@@ -1,0 +1,71 @@
+"""The numbers by which the kernel tells routing tables, and those who put routes there, apart.
+
+Rules of this file: those of ``fields``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeGuard
+
+from pydantic import BeforeValidator, PlainValidator
+from pydantic.json_schema import WithJsonSchema
+
+from rri_bgp.policy.fields import did_you_mean, wrong
+from rri_bgp.policy.yaml_text import show
+
+__all__ = ["MAIN", "MAX_TABLE", "OF_PROTOCOL", "OF_SINK", "RouteProtocol", "SinkTable", "VrfTable"]
+
+MAIN = 254
+"""RT_TABLE_MAIN (linux/rtnetlink.h)."""
+MAX_TABLE = 4294967295
+_TABLES = {0: "unspecified", 253: "default", MAIN: "main", 255: "local"}
+OF_SINK = f"main, or a whole number, 1..{MAX_TABLE}"
+OF_PROTOCOL = "a whole number, 1..255, that is nobody else's"
+"""What is allowed at the keys."""
+
+_OWNERS = {
+    1: "ICMP redirects", 2: "the kernel", 3: "boot scripts", 4: "the administrator (static)", 8: "gated",
+    9: "router advertisements", 10: "MRT", 11: "FRR (zebra)", 12: "BIRD", 13: "DECnet", 14: "XORP", 15: "Netsukuku",
+    16: "the DHCP client", 17: "mrouted", 18: "keepalived", 42: "Babel", 84: "OVN", 99: "Open/R", 186: "FRR (bgpd)",
+    187: "FRR (isisd)", 188: "FRR (ospfd)", 189: "FRR (ripd)", 190: "FRR (ripngd)", 191: "FRR (nhrpd)",
+    192: "FRR (eigrpd)", 193: "FRR (ldpd)", 194: "FRR (sharpd)", 195: "FRR (pbrd)", 196: "FRR (staticd)",
+    197: "FRR (fabricd)", 198: "FRR (pathd)",
+}  # fmt: skip
+"""Whose a protocol number is: linux/rtnetlink.h, ``RTPROT_*``, and zebra/rt_netlink.h of FRR."""
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _vrf_table(value: object) -> object:
+    if _is_number(value) and value in _TABLES:
+        what = f"table {value} is the kernel's {_TABLES[value]} table; allowed: the table of a VRF, 1..{MAX_TABLE}"
+        raise wrong(what)
+    return value
+
+
+def _sink_table(value: object) -> int:
+    if value == "main":
+        return MAIN
+    if not _is_number(value) or not 0 <= value <= MAX_TABLE:
+        is_quoted = isinstance(value, str) and value.isdecimal()
+        hint = "write it without quotes" if is_quoted else did_you_mean(value, ["main"])
+        raise wrong(f"{show(value)} is no table; allowed: {OF_SINK}", hint)
+    if value in _TABLES and value != MAIN:
+        raise wrong(f"table {value} is the kernel's {_TABLES[value]} table; allowed: {OF_SINK}")
+    return value
+
+
+def _protocol(value: object) -> object:
+    if _is_number(value) and value in _OWNERS:
+        owner = _OWNERS[value]
+        hint = "FRR removes all routes that have a number of its own when it starts" if owner.startswith("FRR") else ""
+        raise wrong(f"protocol {value} belongs to {owner}; allowed: {OF_PROTOCOL}, as 82", hint)
+    return value
+
+
+_SINK_TABLE: dict[str, Any] = {"anyOf": [{"const": "main"}, {"type": "integer", "minimum": 1, "maximum": MAX_TABLE}]}
+VrfTable = Annotated[int, BeforeValidator(_vrf_table)]
+SinkTable = Annotated[int, PlainValidator(_sink_table), WithJsonSchema(_SINK_TABLE)]
+RouteProtocol = Annotated[int, BeforeValidator(_protocol)]
