@@ -11,8 +11,7 @@
     └── ProtocolError        the other side broke its protocol; a running controller logs, counts and reconnects
         ├── ViciError        charon's VICI socket
         ├── ExabgpError      ExaBGP's process API
-        ├── NetlinkError     the kernel's rtnetlink: cut short, or it says no
-        └── XfrmError        the kernel's XFRM netlink
+        └── NetlinkError     the kernel's netlink, rtnetlink and XFRM: cut short, or it says no
 
 An error says *where* (file:line:column, socket, program), *what* is wrong and what is allowed, and, when there is
 one, a *hint*: the next thing to try. Whoever raises it knows who is at fault, and picks the class by that.
@@ -34,7 +33,6 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "ViciError",
-    "XfrmError",
     "rri_error_in",
 ]
 
@@ -112,10 +110,6 @@ class ViciError(ProtocolError):
     """charon sent what the VICI protocol does not allow, or refused a request."""
 
 
-class XfrmError(ProtocolError):
-    """The kernel sent a netlink message that is not as linux/xfrm.h has it."""
-
-
 class ExabgpError(ProtocolError):
     """ExaBGP answered what its process API does not allow."""
 
@@ -124,5 +118,5 @@ class NetlinkError(ProtocolError):
     """The kernel said what cannot be read, or refused a request: ``code`` is its errno then, 0 otherwise."""
 
     def __init__(self, what: str, *, code: int = 0) -> None:
-        super().__init__(f"{what}: {os.strerror(code)}" if code else what, where="rtnetlink")
+        super().__init__(f"{what}: {os.strerror(code)}" if code else what)
         self.code = code

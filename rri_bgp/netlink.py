@@ -12,6 +12,7 @@ from struct import Struct
 from rri_bgp.errors import NetlinkError
 
 __all__ = [
+    "ATTRIBUTE",
     "DONE",
     "DUMP_INTERRUPTED",
     "ERROR",
@@ -29,6 +30,9 @@ __all__ = [
 HEADER = Struct("=IHHII")
 """nlmsghdr: length, type, flags, sequence, port."""
 
+ATTRIBUTE = Struct("=HH")
+"""nlattr: length, with this header, and type."""
+
 ERROR, DONE, OVERRUN = 2, 3, 4
 """NLMSG_ERROR (also an acknowledgement), NLMSG_DONE, NLMSG_OVERRUN."""
 
@@ -38,7 +42,6 @@ REQUEST_DUMP = 0x1 | 0x300
 DUMP_INTERRUPTED = 0x10
 """NLM_F_DUMP_INTR: something changed since the message before, so the dump may have holes."""
 
-_ATTRIBUTE = Struct("=HH")  # nlattr: length with this header, type
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _I32, _U32 = Struct("=i"), Struct("=I")
 
@@ -70,7 +73,7 @@ def attributes(data: bytes, start: int, end: int) -> Found:
         NetlinkError: one is longer than what there is.
     """
     found = {}
-    unpack = _ATTRIBUTE.unpack_from
+    unpack = ATTRIBUTE.unpack_from
     while end - start >= 4:
         length, kind = unpack(data, start)
         if not 4 <= length <= end - start:
@@ -85,20 +88,20 @@ def value(data: bytes, found: Found, kind: int) -> tuple[int, int]:
     place = found.get(kind)
     if place is None:
         return 0, 0
-    return place + 4, place + int(_ATTRIBUTE.unpack_from(data, place)[0])
+    return place + 4, place + int(ATTRIBUTE.unpack_from(data, place)[0])
 
 
 def number(data: bytes, found: Found, kind: int) -> int:
     """The 32-bit number of an attribute; 0 where there is no such attribute.
 
     Raises:
-        NetlinkError: its value has not four bytes.
+        NetlinkError: its value is shorter than four bytes.
     """
-    start, end = value(data, found, kind)
-    if start == end:
+    if kind not in found:
         return 0
-    if end - start != 4:
-        raise NetlinkError(f"attribute {kind} with {end - start} bytes where 4 belong")
+    start, end = value(data, found, kind)
+    if end - start < 4:
+        raise NetlinkError(f"attribute {kind} with {end - start} bytes, which are too few")
     return int(_U32.unpack_from(data, start)[0])
 
 

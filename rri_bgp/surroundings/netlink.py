@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-import struct
 from collections.abc import Iterator
+from struct import Struct
 from typing import NamedTuple
 
+from rri_bgp import netlink
 from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Address, Prefix
+from rri_bgp.netlink import HEADER, REQUEST_DUMP, Found, attributes, number, value
 
 __all__ = ["ADDRESSES", "GROUPS", "LINKS", "AddressNews", "Dump", "LinkNews", "News", "read"]
 
 GROUPS = 0x1 | 0x10 | 0x100
 """What to bind to: RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR. Nobody needs a right for that."""
 
-_HEADER = struct.Struct("=IHHII")
-_ADDRESS = struct.Struct("=BBBBI")
-_LINK = struct.Struct("=BxHiII")
-_ATTRIBUTE = struct.Struct("=HH")
-_U32 = struct.Struct("=I")
+_ADDRESS = Struct("=BBBBI")
+_LINK = Struct("=BxHiII")
 
-_NOOP, _ERROR, _DONE, _OVERRUN = 1, 2, 3, 4
 _NEW_LINK, _DEL_LINK, _GET_LINK = 16, 17, 18
 _NEW_ADDRESS, _DEL_ADDRESS, _GET_ADDRESS = 20, 21, 22
-_REQUEST_DUMP = 0x1 | 0x300
-_DUMP_INTERRUPTED = 0x10
-_NESTED = 0x3FFF
-"""The bits of an attribute's type that are the type."""
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_EXT_MASK = 10, 18, 29
@@ -43,14 +37,16 @@ _SKIP_STATS = 8
 _OPTIMISTIC, _DAD_FAILED, _TENTATIVE = 0x04, 0x08, 0x40
 _VERSIONS = {2: 4, 10: 6}
 _SIZES = {4: 4, 6: 16}
+_LONGEST = 64
+"""Of an address that is none, how much is shown."""
 
-ADDRESSES = _HEADER.pack(_HEADER.size + _ADDRESS.size, _GET_ADDRESS, _REQUEST_DUMP, 1, 0) + bytes(_ADDRESS.size)
+ADDRESSES = HEADER.pack(HEADER.size + _ADDRESS.size, _GET_ADDRESS, REQUEST_DUMP, 1, 0) + bytes(_ADDRESS.size)
 """Asks for every address."""
 
 LINKS = (
-    _HEADER.pack(_HEADER.size + _LINK.size + 8, _GET_LINK, _REQUEST_DUMP, 2, 0)
+    HEADER.pack(HEADER.size + _LINK.size + 8, _GET_LINK, REQUEST_DUMP, 2, 0)
     + bytes(_LINK.size)
-    + struct.pack("=HHI", 8, _IFLA_EXT_MASK, _SKIP_STATS)
+    + Struct("=HHI").pack(8, _IFLA_EXT_MASK, _SKIP_STATS)
 )
 """Asks for every link, without its counters."""
 
@@ -99,97 +95,64 @@ def read(datagram: bytes) -> Iterator[News]:
         NetlinkError: it is cut short, or the kernel says that a request failed (``code`` has its errno) or that
             something was lost.
     """
-    start = 0
-    while start < len(datagram):
-        if len(datagram) - start < _HEADER.size:
-            raise NetlinkError(f"{len(datagram) - start} bytes are no message")
-        length, kind, flags, _sequence, _port = _HEADER.unpack_from(datagram, start)
-        if not _HEADER.size <= length <= len(datagram) - start:
-            raise NetlinkError(f"a message of {length} bytes where there are {len(datagram) - start}")
-        if flags & _DUMP_INTERRUPTED:
+    for kind, flags, _sequence, _port, start, end in netlink.messages(datagram):
+        if flags & netlink.DUMP_INTERRUPTED:
             yield Dump.INTERRUPTED
-        news = _message(kind, datagram[start + _HEADER.size : start + length])
+        news = _message(kind, datagram, start, end)
         if news is not None:
             yield news
-        start += length + 3 & ~3
 
 
-def _message(kind: int, body: bytes) -> News | None:
+def _message(kind: int, data: bytes, start: int, end: int) -> News | None:
     if kind in {_NEW_ADDRESS, _DEL_ADDRESS}:
-        return _address(body, gone=kind == _DEL_ADDRESS)
+        return _address(data, start, end, gone=kind == _DEL_ADDRESS)
     if kind in {_NEW_LINK, _DEL_LINK}:
-        return _link(body, gone=kind == _DEL_LINK)
-    if kind == _DONE:
-        _check(body)
-        return Dump.DONE
-    if kind == _ERROR:
-        _check(body)
-    if kind == _OVERRUN:
+        return _link(data, start, end, gone=kind == _DEL_LINK)
+    if kind in {netlink.DONE, netlink.ERROR}:
+        errno = netlink.code(data, start, end)
+        if errno:
+            raise NetlinkError("the kernel refuses the request", code=errno)
+        return Dump.DONE if kind == netlink.DONE else None
+    if kind == netlink.OVERRUN:
         raise NetlinkError("the kernel says that messages were lost")
     return None
 
 
-def _check(body: bytes) -> None:
-    """Of an answer: the kernel's errno, negative, 0 where all is well."""
-    code = struct.unpack_from("=i", body)[0] if len(body) >= _U32.size else 0
-    if code:
-        raise NetlinkError("the kernel refuses the request", code=-code)
-
-
-def _address(body: bytes, *, gone: bool) -> AddressNews | None:
-    if len(body) < _ADDRESS.size:
-        raise NetlinkError(f"{len(body)} bytes are no address")
-    family, length, flags, _scope, index = _ADDRESS.unpack_from(body)
+def _address(data: bytes, start: int, end: int, *, gone: bool) -> AddressNews | None:
+    if end - start < _ADDRESS.size:
+        raise NetlinkError(f"{end - start} bytes are no address")
+    family, length, flags, _scope, index = _ADDRESS.unpack_from(data, start)
     version = _VERSIONS.get(family)
     if version is None:
         return None
-    local = other = b""
-    for name, value in _attributes(body[_ADDRESS.size :]):
-        if name == _IFA_LOCAL:
-            local = value
-        elif name == _IFA_ADDRESS:
-            other = value
-        elif name == _IFA_FLAGS and len(value) == _U32.size:
-            (flags,) = _U32.unpack(value)
+    found = attributes(data, start + _ADDRESS.size, end)
+    local, other = (data[slice(*value(data, found, kind))] for kind in (_IFA_LOCAL, _IFA_ADDRESS))
     local, other = local or other, other or local
     size = _SIZES[version]
     if not len(local) == len(other) == size or length > 8 * size:
-        raise NetlinkError(f"no IPv{version} address: {local.hex()}, {other.hex()}/{length}")
+        raise NetlinkError(f"no IPv{version} address: {local.hex()[:_LONGEST]}, {other.hex()[:_LONGEST]}/{length}")
+    if _IFA_FLAGS in found:
+        flags = number(data, found, _IFA_FLAGS)
     host = 8 * size - length
-    network = Prefix(version, int.from_bytes(other) >> host << host, length)
+    network = Prefix(version, int.from_bytes(other, "big") >> host << host, length)
     usable = not flags & _DAD_FAILED and (not flags & _TENTATIVE or bool(flags & _OPTIMISTIC))
     return AddressNews(index, ipaddress.ip_address(local), network, usable, gone)
 
 
-def _link(body: bytes, *, gone: bool) -> LinkNews | None:
-    if len(body) < _LINK.size:
-        raise NetlinkError(f"{len(body)} bytes are no link")
-    family, _type, index, _flags, _change = _LINK.unpack_from(body)
+def _link(data: bytes, start: int, end: int, *, gone: bool) -> LinkNews | None:
+    if end - start < _LINK.size:
+        raise NetlinkError(f"{end - start} bytes are no link")
+    family, _type, index, _flags, _change = _LINK.unpack_from(data, start)
     if family:  # a bridge speaks of its ports in the same words: one that leaves it is not gone
         return None
-    master = table = 0
-    for name, value in _attributes(body[_LINK.size :]):
-        if name == _IFLA_MASTER and len(value) == _U32.size:
-            (master,) = _U32.unpack(value)
-        elif name == _IFLA_LINKINFO:
-            table = _vrf_table(value)
-    return LinkNews(index, master, table, gone)
+    found = attributes(data, start + _LINK.size, end)
+    table = _vrf_table(data, found) if _IFLA_LINKINFO in found else 0
+    return LinkNews(index, number(data, found, _IFLA_MASTER), table, gone)
 
 
-def _vrf_table(info: bytes) -> int:
+def _vrf_table(data: bytes, found: Found) -> int:
     """The table of a VRF device, from its IFLA_LINKINFO; 0 where it is none."""
-    found = dict(_attributes(info))
-    if found.get(_KIND, b"").rstrip(b"\0") != b"vrf":
+    info = attributes(data, *value(data, found, _IFLA_LINKINFO))
+    if data[slice(*value(data, info, _KIND))].rstrip(b"\0") != b"vrf":
         return 0
-    table = dict(_attributes(found.get(_DATA, b""))).get(_VRF_TABLE, b"")
-    return int(_U32.unpack(table)[0]) if len(table) == _U32.size else 0
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    start = 0
-    while len(data) - start >= _ATTRIBUTE.size:
-        length, name = _ATTRIBUTE.unpack_from(data, start)
-        if not _ATTRIBUTE.size <= length <= len(data) - start:
-            raise NetlinkError(f"an attribute of {length} bytes where there are {len(data) - start}")
-        yield name & _NESTED, data[start + _ATTRIBUTE.size : start + length]
-        start += length + 3 & ~3
+    return number(data, attributes(data, *value(data, info, _DATA)), _VRF_TABLE)

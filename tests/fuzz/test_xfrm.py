@@ -1,7 +1,7 @@
 """Whatever bytes the kernel's XFRM socket gives, reading them ends well.
 
-What holds for every input, truncated, oversized, of a wrong length or nested: no exception but ``XfrmError``, which is
-short and shows no bytes; no more messages than there is room for; no key in any value; the table takes what is read.
+What holds for every input, truncated, oversized, of a wrong length or nested: no exception but ``NetlinkError``, which
+is short and shows no bytes; no more messages than there is room for; no key in any value; the table takes what is read.
 More inputs than here: ``python -m tests.fuzz.xfrm COUNT``.
 """
 

@@ -10,7 +10,7 @@ import struct
 import sys
 from collections.abc import Iterator
 
-from rri_bgp.errors import XfrmError
+from rri_bgp.errors import NetlinkError
 from rri_bgp.sources.xfrm import wire
 from rri_bgp.sources.xfrm.table import XfrmTable
 from tests.fuzz.run import run
@@ -99,7 +99,7 @@ def _parsed(data: bytes) -> Iterator[wire.Message]:
             yield next(messages)
         except StopIteration:
             return
-        except XfrmError as error:
+        except NetlinkError as error:
             what = error.what
             break
     assert what.isprintable()

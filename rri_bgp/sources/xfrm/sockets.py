@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from rri_bgp.errors import UnreachableError, XfrmError
+from rri_bgp.errors import NetlinkError, UnreachableError
 
 __all__ = ["LostError", "drain", "failure", "opened", "readable", "receive"]
 
@@ -87,7 +87,7 @@ def receive(opened: socket.socket) -> bytes | None:
 
     Raises:
         LostError: the kernel had to drop some.
-        XfrmError: it is larger than any should be.
+        NetlinkError: it is larger than any should be.
     """
     try:
         datagram, _, flags, sender = opened.recvmsg(_CHUNK)
@@ -100,7 +100,7 @@ def receive(opened: socket.socket) -> bytes | None:
     if sender[0] != 0:
         return b""
     if flags & socket.MSG_TRUNC:
-        raise XfrmError("a netlink datagram that is larger than any should be")
+        raise NetlinkError("a netlink datagram that is larger than any should be")
     return datagram
 
 
@@ -110,7 +110,7 @@ def drain(events: socket.socket) -> None:
         try:
             if receive(events) is None:
                 return
-        except (LostError, XfrmError):
+        except (LostError, NetlinkError):
             continue
 
 

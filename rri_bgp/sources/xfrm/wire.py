@@ -2,7 +2,7 @@
 
 Rules of this file: events and dumps carry key material, so of each attribute only those named here are looked at, those
 of algorithms for their presence alone, and no error or value holds raw bytes. What is truncated, too long or nested
-wrongly raises ``XfrmError`` before anything of its message is believed; what is unknown is passed over. Layouts and
+wrongly raises ``NetlinkError`` before anything of its message is believed; what is unknown is passed over. Layouts and
 numbers are of linux/netlink.h and linux/xfrm.h (64-bit; a 32-bit process on such a kernel sees others).
 """
 
@@ -15,8 +15,9 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import NamedTuple
 
-from rri_bgp.errors import XfrmError
+from rri_bgp.errors import NetlinkError
 from rri_bgp.model import ANY_PORT, Address, Mode, Prefix, TrafficSelector
+from rri_bgp.netlink import ATTRIBUTE, DONE, ERROR, HEADER, OVERRUN, REQUEST_DUMP, Found, attributes, code, number
 
 __all__ = [
     "Direction",
@@ -40,12 +41,7 @@ __all__ = [
     "selectors",
 ]
 
-_HEADER = Struct("=IH10x")  # nlmsghdr: length, type, flags, sequence, port id
-_ATTRIBUTE = Struct("=HH")  # nlattr: length with this header, type
-_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-_NLMSG_ERROR, _NLMSG_DONE, _NLMSG_OVERRUN = 2, 3, 4
-_DUMP_REQUEST = Struct("=IHHII")
-_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
+_HEAD = Struct("=IH10x")  # of nlmsghdr what matters here: length, type
 
 _NEWSA, _DELSA, _GETSA, _NEWPOLICY, _DELPOLICY, _GETPOLICY = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
 _EXPIRE, _UPDPOLICY, _UPDSA, _POLEXPIRE, _FLUSHSA, _FLUSHPOLICY, _MIGRATE = 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x21
@@ -54,7 +50,7 @@ _ALG_AEAD = 18
 _ALGORITHMS = frozenset((1, 2, _ALG_AEAD, 20))  # XFRMA_ALG_AUTH, _CRYPT, _AEAD, _AUTH_TRUNC
 _TMPL, _POLICY, _POLICY_TYPE, _MARK, _IF_ID = 5, 7, 16, 21, 31
 
-_I32, _U32, _TWO_U32 = Struct("=i"), Struct("=I"), Struct("=II")
+_TWO_U32 = Struct("=II")
 _SELECTOR = Struct("=16s16s4s4sHBBB")  # daddr, saddr, ports with their masks, family, prefix lengths, protocol
 _SELECTOR_CHECKED = Struct("=HBB")  # family and prefix lengths, at 40
 _PORT = Struct("!HH")  # a port and its mask
@@ -185,36 +181,36 @@ _RESYNCS = {
     _FLUSHSA: "the SAs were flushed",
     _FLUSHPOLICY: "the policies were flushed",
     _MIGRATE: "an SA has migrated",
-    _NLMSG_OVERRUN: "the kernel lost messages",
+    OVERRUN: "the kernel lost messages",
 }
 
 
 def dump_request(*, policies: bool, sequence: int) -> bytes:
     """Asks for all SAs, or all policies."""
-    return _DUMP_REQUEST.pack(_HEADER.size, _GETPOLICY if policies else _GETSA, _DUMP, sequence, 0)
+    return HEADER.pack(HEADER.size, _GETPOLICY if policies else _GETSA, REQUEST_DUMP, sequence, 0)
 
 
 def parse(datagram: bytes) -> Iterator[Message]:
     """The messages of a datagram that say something about SAs and policies.
 
     Raises:
-        XfrmError: the datagram is malformed; what came before is valid.
+        NetlinkError: the datagram is malformed; what came before is valid.
     """
-    start, end = 0, len(datagram)
+    start, end = 0, len(datagram)  # not by way of netlink.messages, which is some per cent slower: dumps are long
     while start < end:
-        if end - start < _HEADER.size:
-            raise XfrmError("a netlink header is cut off")
-        length, kind = _HEADER.unpack_from(datagram, start)
-        if not _HEADER.size <= length <= end - start:
-            raise XfrmError(f"a netlink message of {length} bytes in the {end - start} that are left")
+        if end - start < _HEAD.size:
+            raise NetlinkError("a netlink header is cut off")
+        length, kind = _HEAD.unpack_from(datagram, start)
+        if not _HEAD.size <= length <= end - start:
+            raise NetlinkError(f"a netlink message of {length} bytes in the {end - start} that are left")
         body, reader = start + 16, _READERS.get(kind)
         if reader is None:
             message = _other(kind, datagram, body, start + length)
         else:
             read, size = reader
             if length - 16 < size:
-                raise XfrmError(f"a message of type {kind:#x} with {length - 16} bytes, which are too few")
-            message = read(datagram, body, _attributes(datagram, body + size, start + length))
+                raise NetlinkError(f"a message of type {kind:#x} with {length - 16} bytes, which are too few")
+            message = read(datagram, body, attributes(datagram, body + size, start + length))
         if message is not None:
             yield message
         start += length + 3 & ~3
@@ -224,59 +220,43 @@ def _other(kind: int, data: bytes, start: int, end: int) -> Message | None:
     """What says nothing of one SA or policy."""
     if kind in _RESYNCS:
         return Resync(_RESYNCS[kind])
-    if kind == _NLMSG_DONE:
+    if kind == DONE:
         return Done()
-    if kind == _NLMSG_ERROR:
-        if end - start < _I32.size:
-            raise XfrmError("an error message without its number")
-        return Failed(-_I32.unpack_from(data, start)[0])
+    if kind == ERROR:
+        if end - start < 4:
+            raise NetlinkError("an error message without its number")
+        return Failed(code(data, start, end))
     return None
 
 
-_Found = dict[int, int]
-"""Where each attribute begins. Of several of one type the last counts, as in the kernel."""
-
-
-def _attributes(data: bytes, start: int, end: int) -> _Found:
-    found = {}
-    unpack = _ATTRIBUTE.unpack_from
-    while end - start >= 4:
-        length, kind = unpack(data, start)
-        if not 4 <= length <= end - start:
-            raise XfrmError(f"an attribute of {length} bytes in the {end - start} that are left")
-        found[kind & _TYPE_MASK] = start
-        start += length + 3 & ~3
-    return found
-
-
-def _value(data: bytes, found: _Found, kind: int, size: int) -> int | None:
+def _value(data: bytes, found: Found, kind: int, size: int) -> int | None:
     """Where the value of an attribute begins, None where it is not there; it has ``size`` bytes at the least."""
     place = found.get(kind)
     if place is None:
         return None
-    length = _ATTRIBUTE.unpack_from(data, place)[0] - 4
+    length = ATTRIBUTE.unpack_from(data, place)[0] - 4
     if length < size:
-        raise XfrmError(f"attribute {kind} with {length} bytes, which are too few")
+        raise NetlinkError(f"attribute {kind} with {length} bytes, which are too few")
     return place + 4
 
 
-def _new_sa(data: bytes, start: int, found: _Found) -> Sa | None:
+def _new_sa(data: bytes, start: int, found: Found) -> Sa | None:
     destination, spi, protocol, source, reqid, family, mode = _USERSA.unpack_from(data, start)
     key = _state_key(family, destination, spi, protocol, data, found)
     if key is None:
         return None
     ends = Ends(family, source, destination, reqid)
     is_live = _ALG_AEAD in found or not _ALGORITHMS.isdisjoint(found)
-    if_id = _number(data, found, _IF_ID) if _IF_ID in found else 0
+    if_id = number(data, found, _IF_ID) if _IF_ID in found else 0
     return Sa(key, ends, _MODES.get(mode), if_id, is_live)
 
 
-def _gone_sa(data: bytes, start: int, found: _Found) -> SaGone | None:
+def _gone_sa(data: bytes, start: int, found: Found) -> SaGone | None:
     destination, spi, family, protocol = _USERSA_ID.unpack_from(data, start)
     return _sa_gone(_state_key(family, destination, spi, protocol, data, found))
 
 
-def _expired_sa(data: bytes, start: int, found: _Found) -> SaGone | None:
+def _expired_sa(data: bytes, start: int, found: Found) -> SaGone | None:
     """A hard expiry deletes the SA, without another message; a soft one only asks for a rekey."""
     if not data[start + _USERSA.size]:
         return None
@@ -288,31 +268,31 @@ def _sa_gone(key: StateKey | None) -> SaGone | None:
     return None if key is None else SaGone(key)
 
 
-def _new_policy(data: bytes, start: int, found: _Found) -> Policy | None:
+def _new_policy(data: bytes, start: int, found: Found) -> Policy | None:
     """None for the policies of sockets, and of other types than the main one."""
     direction = data[start + _DIRECTION]
     kind = _value(data, found, _POLICY_TYPE, 1) if _POLICY_TYPE in found else None
     if direction > _FWD or (kind is not None and data[kind]):
         return None
-    if_id = _number(data, found, _IF_ID) if _IF_ID in found else 0
+    if_id = number(data, found, _IF_ID) if _IF_ID in found else 0
     mark = _mark(data, found) if _MARK in found else _NO_MARK
     key = PolicyKey(direction, _read_selector(data, start), if_id, mark)
     return Policy(key, data[start + _ACTION] == 0, _template(data, found))
 
 
-def _gone_policy(data: bytes, _start: int, found: _Found) -> PolicyGone | None:
+def _gone_policy(data: bytes, _start: int, found: Found) -> PolicyGone | None:
     """The body may hold an index alone; the policy itself is an attribute."""
     inner = _value(data, found, _POLICY, _POLICY_SIZE)
     policy = None if inner is None else _new_policy(data, inner, found)
     return None if policy is None else PolicyGone(policy.key)
 
 
-def _expired_policy(data: bytes, start: int, found: _Found) -> PolicyGone | None:
+def _expired_policy(data: bytes, start: int, found: Found) -> PolicyGone | None:
     policy = _new_policy(data, start, found) if data[start + _POLICY_SIZE] else None
     return None if policy is None else PolicyGone(policy.key)
 
 
-_READERS: dict[int, tuple[Callable[[bytes, int, _Found], Message | None], int]] = {
+_READERS: dict[int, tuple[Callable[[bytes, int, Found], Message | None], int]] = {
     _NEWSA: (_new_sa, _USERSA.size),
     _UPDSA: (_new_sa, _USERSA.size),
     _DELSA: (_gone_sa, _USERSA_ID.size),
@@ -328,21 +308,21 @@ An inbound SA arrives as UPDSA, since it completes a reserved SPI; Libreswan sen
 """
 
 
-def _state_key(family: int, destination: bytes, spi: int, protocol: int, data: bytes, found: _Found) -> StateKey | None:
+def _state_key(family: int, destination: bytes, spi: int, protocol: int, data: bytes, found: Found) -> StateKey | None:
     """None where it is no SA for traffic: still without an SPI, or of another protocol than ESP and AH."""
     if not spi or protocol not in _TUNNEL_PROTOCOLS:
         return None
     if family not in _BITS:
-        raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
+        raise NetlinkError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
     return StateKey(destination, spi, protocol, _mark(data, found) if _MARK in found else _NO_MARK)
 
 
-def _template(data: bytes, found: _Found) -> Template | None:
+def _template(data: bytes, found: Found) -> Template | None:
     """The outermost one that is ESP or AH: IPComp may stand before it."""
     start = found.get(_TMPL)
     if start is None:
         return None
-    end = start + int(_ATTRIBUTE.unpack_from(data, start)[0])
+    end = start + int(ATTRIBUTE.unpack_from(data, start)[0])
     for place in range(start + 4, end - _TEMPLATE.size + 1, _TEMPLATE.size):
         destination, spi, protocol, family, source, reqid, mode = _TEMPLATE.unpack_from(data, place)
         if protocol in _TUNNEL_PROTOCOLS and family in _BITS:
@@ -353,10 +333,10 @@ def _template(data: bytes, found: _Found) -> Template | None:
 def _read_selector(data: bytes, start: int) -> Selector:
     family, length_d, length_s = _SELECTOR_CHECKED.unpack_from(data, start + 40)
     if family not in _BITS and (family or any(data[start : start + 32])):
-        raise XfrmError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
+        raise NetlinkError(f"an address of family {family}; allowed: {_INET} (IPv4), {_INET6} (IPv6)")
     bits = _BITS.get(family, 0)
     if length_d > bits or length_s > bits:
-        raise XfrmError(f"a prefix of {max(length_d, length_s)} bits in a selector of family {family}")
+        raise NetlinkError(f"a prefix of {max(length_d, length_s)} bits in a selector of family {family}")
     return data[start : start + _SELECTOR.size]
 
 
@@ -385,12 +365,7 @@ def address(family: int, raw: bytes) -> Address:
     return IPv4Address(raw[:4]) if family == _INET else IPv6Address(raw)
 
 
-def _number(data: bytes, found: _Found, kind: int) -> int:
-    place = _value(data, found, kind, 4)
-    return 0 if place is None else int(_U32.unpack_from(data, place)[0])
-
-
-def _mark(data: bytes, found: _Found) -> tuple[int, int]:
+def _mark(data: bytes, found: Found) -> tuple[int, int]:
     place = _value(data, found, _MARK, 8)
     if place is None:
         return _NO_MARK

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rri_bgp.errors import XfrmError
+from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Mode
 from rri_bgp.sources.xfrm import wire
 from rri_bgp.sources.xfrm.wire import Direction, Ends, StateKey
@@ -166,7 +166,7 @@ def test_what_is_unknown_is_passed_over() -> None:
 )
 def test_what_is_malformed_is_one_clear_error(data: bytes, what: str) -> None:
     """It says what is wrong, and shows no bytes."""
-    with pytest.raises(XfrmError, match=what):
+    with pytest.raises(NetlinkError, match=what):
         list(wire.parse(data))
 
 
@@ -175,7 +175,7 @@ def test_no_value_and_no_error_holds_key_material() -> None:
     body = usersa(LOCAL, PEER, 0x1000)
     assert SECRET not in repr(parsed(message(NEWSA, body, KEYS))).encode("latin-1", "replace")
     assert "aaaa" not in repr(parsed(message(NEWSA, body, KEYS))).lower()
-    with pytest.raises(XfrmError) as caught:
+    with pytest.raises(NetlinkError) as caught:
         parsed(message(NEWSA, body, KEYS, struct.pack("=HH", 400, 18)))
     assert "aaaa" not in str(caught.value).lower()
     assert r"\xaa" not in str(caught.value)

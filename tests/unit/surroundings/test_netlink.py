@@ -135,6 +135,7 @@ def test_an_overrun_is_an_error() -> None:
         message(20, struct.pack("=BBBBI", 2, 24, 0, 0, 2)),
         message(20, struct.pack("=BBBBI", 2, 24, 0, 0, 2) + attribute(2, bytes(3))),
         message(20, struct.pack("=BBBBI", 2, 33, 0, 0, 2) + attribute(2, bytes(4))),
+        message(16, struct.pack("=BxHiII", 0, 1, 9, 0, 0) + attribute(10, b"\1")),
         message(20, struct.pack("=BBBBI", 2, 24, 0, 0, 2) + struct.pack("=HH", 3, 2)),
         message(20, struct.pack("=BBBBI", 2, 24, 0, 0, 2) + struct.pack("=HH", 9, 2) + bytes(4)),
     ],
@@ -144,8 +145,8 @@ def test_what_does_not_fit_is_an_error(datagram: bytes) -> None:
         list(read(datagram))
 
 
-def test_odd_attributes_of_a_link_are_skipped() -> None:
-    body = struct.pack("=BxHiII", 0, 1, 9, 0, 0) + attribute(10, b"\1") + b"\0\0"
+def test_what_is_too_short_to_be_an_attribute_is_skipped() -> None:
+    body = struct.pack("=BxHiII", 0, 1, 9, 0, 0) + b"\0\0"
     assert list(read(message(16, body))) == [LinkNews(9, 0, 0, False)]
 
 
