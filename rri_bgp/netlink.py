@@ -105,6 +105,14 @@ def number(data: bytes, found: Found, kind: int) -> int:
     return int(_U32.unpack_from(data, start)[0])
 
 
-def code(data: bytes, start: int, end: int) -> int:
-    """The errno of an ERROR or a DONE, 0 where all is well or nothing is said."""
-    return -int(_I32.unpack_from(data, start)[0]) if end - start >= 4 else 0
+def code(kind: int, data: bytes, start: int, end: int) -> int:
+    """The errno of an ERROR or a DONE, 0 where all is well; an empty DONE is well.
+
+    Raises:
+        NetlinkError: it has none.
+    """
+    if kind == DONE and start == end:
+        return 0
+    if end - start < 4:
+        raise NetlinkError("an error without its number")
+    return -int(_I32.unpack_from(data, start)[0])

@@ -109,7 +109,7 @@ def _message(kind: int, data: bytes, start: int, end: int) -> News | None:
     if kind in {_NEW_LINK, _DEL_LINK}:
         return _link(data, start, end, gone=kind == _DEL_LINK)
     if kind in {netlink.DONE, netlink.ERROR}:
-        errno = netlink.code(data, start, end)
+        errno = netlink.code(kind, data, start, end)
         if errno:
             raise NetlinkError("the kernel refuses the request", code=errno)
         return Dump.DONE if kind == netlink.DONE else None

@@ -26,12 +26,13 @@ class Namespace:
         self.said: dict[str, Any] = {}
         self.lines = 0
 
-    async def run(self, *words: str, text: str = "") -> None:
-        """Runs a program in it, with the rights that its owner has; ``text`` on stdin."""
+    async def run(self, *words: str, text: str = "") -> str:
+        """Runs a program in it, with the rights that its owner has; ``text`` on stdin. What it says."""
         enter = ("nsenter", f"--target={self.process.pid}", "--net", *_USER_TO_ENTER)
         program = await asyncio.create_subprocess_exec(*enter, *words, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         out, error = await program.communicate(text.encode())
         assert program.returncode == 0, (words, out, error)
+        return out.decode()
 
     async def ip(self, *lines: str) -> None:
         """Runs ip(8) with each of these."""
@@ -63,14 +64,16 @@ _USER_TO_MAKE = () if _AS_ROOT else ("--user", "--map-root-user")
 
 
 @contextlib.asynccontextmanager
-async def namespace(module: str, *arguments: str, speaks: bool = True) -> AsyncIterator[Namespace]:
+async def namespace(
+    module: str, *arguments: str, speaks: bool = True, rights: bool = False
+) -> AsyncIterator[Namespace]:
     """Runs a module in a new namespace with a link ``eth0`` (its other end: ``eth1``), and without any capability.
 
-    ``speaks``: it says something as soon as it runs.
+    ``speaks``: it says something as soon as it runs. ``rights``: it keeps its capabilities.
     """
     process = await asyncio.create_subprocess_exec(
         "unshare", "--net", *_USER_TO_MAKE,
-        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs",
+        *(() if rights else ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")),
         sys.executable, "-m", module, *arguments,
         stdout=PIPE, limit=1 << 24,
     )  # fmt: skip

@@ -290,7 +290,7 @@ def _answer(kind: int, flags: int, sequence: int, data: bytes, start: int, end: 
         raise NetlinkError("the kernel says that messages were lost")
     if kind not in (netlink.ERROR, netlink.DONE):
         return None
-    errno = netlink.code(data, start, end)
+    errno = netlink.code(kind, data, start, end)
     if errno:
         return Failed(sequence, errno, _why(kind, flags, data, start, end) if flags & _WITH_TEXT else "")
     return Done(sequence) if kind == netlink.DONE else Ack(sequence)

@@ -223,9 +223,7 @@ def _other(kind: int, data: bytes, start: int, end: int) -> Message | None:
     if kind == DONE:
         return Done()
     if kind == ERROR:
-        if end - start < 4:
-            raise NetlinkError("an error message without its number")
-        return Failed(code(data, start, end))
+        return Failed(code(kind, data, start, end))
     return None
 
 

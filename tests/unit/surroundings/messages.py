@@ -11,9 +11,9 @@ __all__ = ["attribute", "deladdr", "dellink", "done", "failed", "message", "newa
 _FAMILIES = {4: 2, 6: 10}
 
 
-def message(kind: int, body: bytes, flags: int = 0) -> bytes:
+def message(kind: int, body: bytes, flags: int = 0, *, sequence: int = 1, port: int = 4711) -> bytes:
     """A message, padded."""
-    return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 4711) + body + bytes(-len(body) % 4)
+    return struct.pack("=IHHII", 16 + len(body), kind, flags, sequence, port) + body + bytes(-len(body) % 4)
 
 
 def attribute(name: int, value: bytes) -> bytes:
