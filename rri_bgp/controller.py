@@ -18,6 +18,7 @@ from itertools import islice
 from rri_bgp.backlog import PIECE, Backlog, Changes
 from rri_bgp.changeover import Changeover, Reviews
 from rri_bgp.history import History
+from rri_bgp.missing import MissingLog
 from rri_bgp.model import Destination, Owner, SaKey, SaPair
 from rri_bgp.refusals import RefusalLog
 from rri_bgp.rri import Policy, Rib
@@ -64,6 +65,7 @@ class Controller:
         self.tunnels = Tunnels(policy)
         self.history = History()
         self.refusals = RefusalLog()
+        self.missing = MissingLog()
         self.sinks: list[Sink] = []
         """Those that are fed, and those whose other side has gone, until one of the same name takes their place."""
         self._fed: set[str] = set()
@@ -308,6 +310,8 @@ class Controller:
         """Takes what sources say."""
         now = time.monotonic()
         self.tunnels.epoch = time.time() - now
+        for line in self.missing.note(changes, now):
+            log.warning("%s", line)
         self._take(self.tunnels.update(changes, now), changes.keys(), bulk=bulk)
         self._set_timer()
 

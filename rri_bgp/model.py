@@ -244,7 +244,8 @@ class SaPair:
     tell; ``first`` the unique id of the first pair of its line, 0 where that is itself: a rekey or reauthentication
     continues a line, and with it its age (rules E6, E13). ``is_suspect`` while its peer does not answer a dead-peer
     check (rule G5). ``is_held``: it has gone, and ``withdraw-delay`` keeps its routes for a while (rule G4); no source
-    says that.
+    says that. ``not_in_kernel`` are those of its remote selectors that no kernel carries, though its daemon calls it
+    installed (rule E8); where no source shows a kernel nobody knows.
     """
 
     key: SaKey
@@ -266,6 +267,7 @@ class SaPair:
     first: int = 0
     is_suspect: bool = False
     is_held: bool = False
+    not_in_kernel: tuple[TrafficSelector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ class Reason(enum.Enum):
     NO_REVERSE_ROUTE = ("no-reverse-route", "E1", "entry {0} ({1}) has no reverse-route")
     TRANSPORT = ("transport-mode", "E1", "a transport mode SA has no network behind the peer")
     UNRESOLVED_PEER = ("unresolved-peer", "E3", "the name of the peer {0} does not resolve")
+    NOT_IN_KERNEL = (
+        "not-in-kernel",
+        "E8",
+        "the kernel does not carry {destination}: its SA or policy is lost",
+    )
     ACCESS_LIST = ("access-list", "E9", "access list {0} permits {1} of {2}")
     DEFAULT = ("default-route", "E10", "{destination} would be a default route")
     PORTS = ("ports", "E11", "{0} is limited to a protocol or port")

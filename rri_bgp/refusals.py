@@ -2,7 +2,8 @@
 
 Rules of this file: no I/O, no clock. A refusal is new when nobody of the same line of SA pairs met it before: a rekey
 says nothing again. A peer chooses what it asks for, so what is said is limited in rate, and what is remembered in
-number. That a group is on standby is counted and not said: it is so for all of its routes together.
+number. That a group is on standby is counted and not said: it is so for all of its routes together. Nor is what the
+kernel does not carry: ``missing`` says that, whatever the policy makes of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from rri_bgp.model import Destination, LineKey, Owner, Refusal, SaKey, SaPair
 from rri_bgp.reasons import Reason
 
-__all__ = ["RefusalLog"]
+__all__ = ["Pace", "RefusalLog", "name_of"]
 
 _REMEMBERED = 10_000
 """Owners with refusals."""
@@ -22,7 +23,33 @@ _BURST = 20.0
 _PER_SECOND = 1.0
 """Lines in the log."""
 
+_UNSAID = frozenset((Reason.STANDBY, Reason.NOT_IN_KERNEL))
+
 _Refused = frozenset[tuple[Reason, Destination | None]]
+
+
+class Pace:
+    """So many lines at once, and then so many a second; the next one says how many were left out."""
+
+    def __init__(self) -> None:
+        self._tokens = _BURST
+        self._refilled = 0.0
+        self._unsaid = 0
+
+    def may_speak(self, now: float) -> bool:
+        """Whether a line may be logged at ``now``, in seconds."""
+        self._tokens = min(_BURST, self._tokens + (now - self._refilled) * _PER_SECOND)
+        self._refilled = now
+        if self._tokens < 1:
+            self._unsaid += 1
+            return False
+        self._tokens -= 1
+        return True
+
+    def unsaid(self) -> str:
+        """What to add to a line about those that were left out before it."""
+        unsaid, self._unsaid = self._unsaid, 0
+        return f" ({unsaid} more before it were not logged)" if unsaid else ""
 
 
 class RefusalLog:
@@ -31,9 +58,7 @@ class RefusalLog:
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
         self._known: OrderedDict[Owner, _Refused] = OrderedDict()
-        self._tokens = _BURST
-        self._refilled = 0.0
-        self._unsaid = 0
+        self._pace = Pace()
 
     def note(self, owner: Owner, sa: SaPair | None, refusals: Sequence[Refusal], now: float) -> Iterator[str]:
         """Takes all that an owner (an SA pair, or an access list line) asks for in vain. Yields lines for the log."""
@@ -45,25 +70,12 @@ class RefusalLog:
             self._known.popitem(last=False)
         for refusal in new:
             self.counts[refusal.why] += 1
-            if refusal.why is not Reason.STANDBY and self._may_speak(now):
-                yield self._said(owner, sa, refusal)
-
-    def _may_speak(self, now: float) -> bool:
-        self._tokens = min(_BURST, self._tokens + (now - self._refilled) * _PER_SECOND)
-        self._refilled = now
-        if self._tokens < 1:
-            self._unsaid += 1
-            return False
-        self._tokens -= 1
-        return True
-
-    def _said(self, owner: Owner, sa: SaPair | None, refusal: Refusal) -> str:
-        unsaid, self._unsaid = self._unsaid, 0
-        more = f" ({unsaid} more before it were not logged)" if unsaid else ""
-        return f"{_name(owner, sa)}: refused by {refusal.rule}: {refusal.reason}{more}"
+            if refusal.why not in _UNSAID and self._pace.may_speak(now):
+                yield f"{name_of(owner, sa)}: refused by {refusal.rule}: {refusal.reason}{self._pace.unsaid()}"
 
 
-def _name(owner: Owner, sa: SaPair | None) -> str:
+def name_of(owner: Owner, sa: SaPair | None) -> str:
+    """Who that is, for people."""
     if isinstance(owner, LineKey):
         return f"entry {owner.entry}, line {owner.line + 1} of its access list"
     if sa is None:

@@ -64,6 +64,7 @@ def sa(
     first: int = 0,
     is_suspect: bool = False,
     is_held: bool = False,
+    not_in_kernel: Iterable[str | TrafficSelector] = (),
 ) -> SaPair:
     """An SA pair with these remote selectors."""
     return SaPair(
@@ -85,6 +86,7 @@ def sa(
         first=first,
         is_suspect=is_suspect,
         is_held=is_held,
+        not_in_kernel=_selectors(not_in_kernel),
     )
 
 
@@ -193,6 +195,7 @@ def policy(
     vrfs: Iterable[Vrf] = (),
     neighbors: tuple[NeighborPolicy, ...] = (),
     max_routes: int | None = None,
+    believe_kernel: Iterable[str] = (),
 ) -> Policy:
     """A policy of these entries, or of one dynamic entry that takes all."""
     return Policy(
@@ -201,4 +204,5 @@ def policy(
         vrfs={vrf.name: vrf for vrf in vrfs},
         neighbors=neighbors,
         max_routes=max_routes,
+        believe_kernel=frozenset(believe_kernel),
     )

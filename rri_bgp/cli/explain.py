@@ -104,6 +104,8 @@ def _route(story: Item, route: Item) -> Iterator[str]:
             yield f"  the SA has gone, and counts for a while (G4): {claim['waiting']}"
         if claim["sa"] is not None and claim["sa"]["suspect"]:
             yield "  its peer does not answer a dead-peer check (G5)"
+        if claim["sa"] is not None and claim["selector"] in claim["sa"]["not_in_kernel"]:
+            yield "  the kernel does not carry it, though the IKE daemon calls the SA installed (E8)"
         if number:
             yield f"  {claim['reason']}"
     for name, sink in route["sinks"].items():
@@ -161,6 +163,8 @@ def _sa(story: Item) -> Iterator[str]:
     yield f"{words.sa(sa)}: {sa['state']}{suspect}, remote selectors {selectors}"
     if story["waiting"]:
         yield f"  waiting (G4): {story['waiting']}"
+    if sa["not_in_kernel"]:
+        yield f"  not in the kernel (E8), though the IKE daemon calls it installed: {_shortened(sa['not_in_kernel'])}"
     for verdict in story["verdicts"]:
         word = "taken by" if verdict["taken"] else "not by"
         reason = f": {verdict['reason']}" if verdict["reason"] else ""

@@ -51,8 +51,9 @@ class News:
         is_new, self._names[key] = key not in self._names, words.sa(sa)
         taken = f"taken by entry {sa['entry']}" if sa["entry"] is not None else "taken by no entry"
         suspect = ", does not answer" if sa["suspect"] else ""
+        missing = ", not in the kernel" if sa["not_in_kernel"] else ""
         refused = f", {words.count(len(sa['refusals']), 'refusal')}" if sa["refusals"] else ""
-        return f"{words.sa(sa)} {'is up' if is_new else 'has changed'}: {taken}{suspect}{refused}"
+        return f"{words.sa(sa)} {'is up' if is_new else 'has changed'}: {taken}{suspect}{missing}{refused}"
 
 
 def _differences(old: Item, new: Item) -> Iterator[str]:

@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -74,7 +75,7 @@ def run(config: Path, log_level: str) -> None:
         for warning in settings.warnings:
             log.warning("%s", warning)
         _collect_garbage_rarely()
-        sources = [_source(source) for source in settings.sources]
+        sources = _sources(settings.sources)
         controller = Controller(settings.policy, sources, looks_around=True)
         asyncio.run(_run(controller, settings))
     except (RriError, BaseExceptionGroup) as raised:
@@ -93,6 +94,18 @@ def _fill_the_time(until: float) -> None:
     while (left := until - time.monotonic()) > 0:
         if select.select([0], [], [], left)[0] and not os.read(0, 65536):
             return
+
+
+def _sources(settings: Sequence[SourceSettings]) -> list[Source]:
+    """The sources, the kernel's as witnesses of the IKE daemons'."""
+    daemons = {one.name for one in settings if isinstance(one, ViciSettings) and one.is_witnessed}
+    kernels = {one.name for one in settings if isinstance(one, XfrmSettings)}
+    sources = [_source(one) for one in settings]
+    if not daemons or not kernels:
+        return sources
+    from rri_bgp.sources.witness import witnessed  # noqa: PLC0415
+
+    return witnessed(sources, daemons, kernels)
 
 
 def _source(settings: SourceSettings) -> Source:

@@ -73,7 +73,7 @@ def _sa(item: Item) -> tuple[str, ...]:
     return (
         f"{item['source']}:{item['uniqueid']}", item["connection"], item["child"], item["peer"],
         item["identity"] or "-", " ".join(item["remote_ts"]) or "-", item["entry"] or "none",
-        "; ".join(filter(None, (item["waiting"], refused))) or "-",
+        "; ".join(filter(None, (item["waiting"], words.missing(item), refused))) or "-",
     )  # fmt: skip
 
 

@@ -24,6 +24,9 @@ def status_lines(item: Item) -> Iterator[str]:
         left = item["confirm"]["seconds_left"]
         yield f"the policy {item['policy']} is NOT CONFIRMED: the one before it comes back in {left:.0f} s"
     yield from source_lines(item)
+    if item["not_in_kernel"]:
+        many = count(item["not_in_kernel"], "SA pair is", "SA pairs are")
+        yield f"{many} NOT IN THE KERNEL, though installed as the IKE daemon says (E8; show sas)"
     yield from _around_lines(item)
     for sink in item["sinks"]:
         yield from sink_lines(sink)

@@ -11,6 +11,7 @@ __all__ = [
     "differing",
     "hop",
     "kernel_route",
+    "missing",
     "next_hops",
     "owner",
     "path",
@@ -46,6 +47,11 @@ def sa(item: Item) -> str:
     """An SA pair: what names it, and who is at its other end."""
     who = f", {item['identity']}" if item["identity"] else ""
     return f"SA {item['source']}:{item['uniqueid']} ({item['connection']}/{item['child']}, peer {item['peer']}{who})"
+
+
+def missing(item: Item) -> str:
+    """What of an SA pair the kernel does not carry (rule E8); empty where it carries all."""
+    return f"E8: not in the kernel: {' '.join(item['not_in_kernel'])}" if item["not_in_kernel"] else ""
 
 
 def communities(item: Item) -> str:

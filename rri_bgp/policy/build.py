@@ -128,6 +128,7 @@ def policy_of(model: PolicyModel, document: Document, file: Path) -> Policy:
         },
         neighbors=tuple(_neighbors(model, ranks)),
         max_routes=model.guard.max_routes,
+        believe_kernel=frozenset(one.vici.name for one in model.sources if one.vici and one.vici.kernel == "withdraw"),
     )
 
 
@@ -250,4 +251,4 @@ def _source(source: SourceModel, file: Path) -> SourceSettings:
         return ReplaySettings(file=None if chosen.file is None else file.parent / chosen.file, speed=chosen.speed)
     if isinstance(chosen, XfrmModel):
         return XfrmSettings(chosen.name, chosen.netns or "", chosen.resync)
-    return ViciSettings(chosen.name, chosen.socket, chosen.resync)
+    return ViciSettings(chosen.name, chosen.socket, chosen.resync, chosen.kernel != "ignore")

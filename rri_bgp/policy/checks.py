@@ -18,7 +18,14 @@ __all__ = ["conflicts", "late_conflicts"]
 
 def conflicts(root: Node) -> list[Problem]:
     """What is there twice, what is missing beside another key, and names that do not exist."""
-    problems = [*_source_names(root), *_neighbors(root), *_vrfs(root), *_sink_table(root), *unknown_names(root)]
+    problems = [
+        *_source_names(root),
+        *_witnesses(root),
+        *_neighbors(root),
+        *_vrfs(root),
+        *_sink_table(root),
+        *unknown_names(root),
+    ]
     for crypto_map in below(root, "crypto-maps").values():
         problems.extend(_sequence_numbers(below(crypto_map, "entries")))
     for _, entry in entries_of(root):
@@ -60,6 +67,17 @@ def _source_names(root: Node) -> Iterator[Problem]:
             what = f"the source name `{name}` is taken by the source on line {first.place.line + 1}"
             hint = "set `name`" if kind == "vici" else ""
             yield Problem(node.place, node.path, f"{what}; allowed: one source per name", hint)
+
+
+def _witnesses(root: Node) -> Iterator[Problem]:
+    sources = below(root, "sources").values()
+    if any(source.value == "xfrm" or "xfrm" in source.children for source in sources):
+        return
+    for source in sources:
+        node = below(source, "vici").get("kernel")
+        if node is not None and node.value in ("report", "withdraw"):
+            what = f"`kernel: {node.value}` needs a source `xfrm`, which shows the kernel (rule E8); allowed: both"
+            yield Problem(node.place, node.path, what)
 
 
 def _sequence_numbers(entries: Mapping[Key, Node]) -> Iterator[Problem]:

@@ -28,11 +28,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ViciSettings:
-    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8)."""
+    """strongSwan's VICI socket; ``resync`` is the time between full snapshots, in seconds (rule E8).
+
+    ``is_witnessed``: where there is an xfrm source it shows which of these SAs carry traffic. Whether those that do not
+    have routes is in ``Policy.believe_kernel``.
+    """
 
     name: str = "vici"
     socket: Path = VICI_SOCKET
     resync: float = 30.0
+    is_witnessed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,14 @@ class ViciModel(Model):
         le=3600,
         allow_inf_nan=False,
     )
+    kernel: Literal["ignore", "report", "withdraw"] = key(
+        "what an `xfrm` source beside it means for SAs that charon calls installed and the kernel does not carry: they "
+        "are reported, or lose their routes too; `ignore` does not compare the two, whose SAs are then seen twice",
+        "ignore, report or withdraw",
+        default="report",
+        shown="`report`",
+        rules="E8",
+    )
 
 
 class XfrmModel(Model):

@@ -260,7 +260,8 @@ class MapEntry:
 class Policy:
     """All map entries, the one that is tried first at index 0: an entry's index is its rank.
 
-    ``guard`` holds for all entries together: ``max_routes`` in all. Groups and VRFs are by name.
+    ``guard`` holds for all entries together: ``max_routes`` in all. Groups and VRFs are by name. ``believe_kernel`` are
+    the sources whose SA pairs have no routes for what no kernel carries (``SaPair.not_in_kernel``, rule E8).
     """
 
     entries: tuple[MapEntry, ...] = ()
@@ -268,6 +269,7 @@ class Policy:
     vrfs: Mapping[str, Vrf] = field(default_factory=dict)
     neighbors: tuple[NeighborPolicy, ...] = ()
     max_routes: int | None = None
+    believe_kernel: frozenset[str] = frozenset()
 
 
 def tag_attributes(asn: int, tag: int | None, table: Mapping[int, Attributes]) -> Attributes:

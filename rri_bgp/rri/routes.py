@@ -109,6 +109,7 @@ class Recipe:
         self._plain_paths = self._paths.healthy if is_plain else {}
         """By IP version, of routes that need no more than a look at the fence; empty where all need more."""
         self._sign = 1 if entry.overlap is Overlap.OLDEST else -1
+        self._believe_kernel = policy.believe_kernel
         self._refused = self._refuse_all()
 
     def _refuse_all(self) -> Verdict | None:
@@ -139,7 +140,9 @@ class Recipe:
         """
         path = self._plain_paths.get(selector.version)
         prefix = selector.prefix
-        if path is None or prefix is None or not selector.whole or sa.is_suspect or sa.is_held:
+        if path is None or prefix is None or not selector.whole:
+            return None
+        if sa.is_suspect or sa.is_held or sa.not_in_kernel:
             return None
         if not self._guard.is_clear(selector.version, selector.start, selector.end, sa.peer):
             return None
@@ -149,8 +152,13 @@ class Recipe:
         is_suspect = sa.is_suspect and self._degrades
         turn = turn_of(age_of(sa), self.entry.overlap, is_suspect=is_suspect, is_held=sa.is_held)
         request = _Request(sa.key, sa.peer, turn, is_suspect=is_suspect)
+        lost = sa.not_in_kernel if sa.key.source in self._believe_kernel else ()
         for selector in sa.remote_ts:
-            self._examine(request, selector, selector, self._prefixes(request, selector, sa.local_ts))
+            if selector in lost:
+                for prefix in selector.prefixes():
+                    request.refuse(self._destination(prefix, selector), Reason.NOT_IN_KERNEL)
+            else:
+                self._examine(request, selector, selector, self._prefixes(request, selector, sa.local_ts))
             if len(request.claims) + len(request.refusals) > self._most:
                 return _refused(sa.key, Reason.SA_TOO_LARGE, (self._most,))
         return request.derived()

@@ -176,6 +176,7 @@ def write_sa(sa: SaPair) -> dict[str, Any]:
         "mode": sa.mode.value,
         "state": sa.state,
         **{name: value for name in _SELDOM if (value := getattr(sa, name))},
+        **({"not_in_kernel": [*map(_write_selector, sa.not_in_kernel)]} if sa.not_in_kernel else {}),
     }
 
 
@@ -212,6 +213,7 @@ def _read_seldom(found: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON; che
         "first": int(found.get("first", 0)),
         "is_suspect": bool(found.get("is_suspect", False)),
         "is_held": bool(found.get("is_held", False)),
+        "not_in_kernel": tuple(map(_read_selector, found.get("not_in_kernel", ()))),
     }
 
 

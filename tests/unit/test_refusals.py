@@ -47,6 +47,13 @@ def test_g2_that_a_group_is_on_standby_is_counted_and_not_said() -> None:
     assert said.counts == {Reason.STANDBY: 1}
 
 
+def test_e8_what_the_kernel_does_not_carry_is_counted_and_said_elsewhere() -> None:
+    said = RefusalLog()
+    one = sa(1)
+    assert [*said.note(one.key, one, [Refusal(one.key, ONE, Reason.NOT_IN_KERNEL)], 0.0)] == []
+    assert said.counts == {Reason.NOT_IN_KERNEL: 1}
+
+
 def test_g1_a_peer_that_asks_for_very_much_fills_neither_log_nor_memory() -> None:
     said = RefusalLog()
     lines: list[str] = []

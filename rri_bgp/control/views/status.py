@@ -25,6 +25,7 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "well": not controller.policy_error
         and bool(sinks)
         and all(source.connected for source in sources)
+        and not controller.missing.now
         and all(map(_is_well, sinks))
         and all(one["addresses"] for one in names)
         and (around is None or not (around.kernel or any(fifo.problem for fifo in around.fifos))),
@@ -37,6 +38,8 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "refusals": sum(1 for _ in controller.rib.refusals()),
         "refused_so_far": {why.label: count for why, count in sorted(controller.refusals.counts.items(), key=_label)},
         "changes": controller.changes,
+        "not_in_kernel": len(controller.missing.now),
+        "not_in_kernel_so_far": controller.missing.so_far,
         "sources": [source_fields(source) for source in sources],
         "sinks": [sink_fields(one, controller.rib.policy) for one in sinks],
         "kernel": "" if around is None else around.kernel,

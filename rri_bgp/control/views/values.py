@@ -87,6 +87,7 @@ def sa_fields(sa: SaPair) -> Item:
         "vrf": sa.vrf,
         "since": sa.since,
         "suspect": sa.is_suspect,
+        "not_in_kernel": [str(selector) for selector in sa.not_in_kernel],
         "held": sa.is_held,
     }
 

@@ -29,7 +29,7 @@ def test_check_of_an_unknown_key(file: Path, call: Call) -> None:
     assert call("check", file) == Done(
         2,
         "",
-        f"rri-bgp: {file}:4:12: sources[0].vici.sockets: unknown key `sockets`; allowed: name, socket, resync\n"
+        f"rri-bgp: {file}:4:12: sources[0].vici.sockets: unknown key `sockets`; allowed: name, socket, resync, kernel\n"
         f"{line}\n"
         "           ^\n"
         "  hint: did you mean `socket`?\n",

@@ -110,7 +110,7 @@ def test_watch_without_a_controller_is_exit_code_2(path: Path, call: Call) -> No
 SA = {
     "source": "vici", "uniqueid": 1, "connection": "branch1", "child": "net", "peer": "203.0.113.2",
     "identity": "[b]evil[/b]\x1b[2J", "remote_ts": ["10.1.0.0/16"], "entry": "mymap 10", "suspect": False,
-    "refusals": [],
+    "not_in_kernel": [], "refusals": [],
 }  # fmt: skip
 ROUTE = {
     "next_hop": "198.51.100.1", "communities": ["65000:100"], "large_communities": [], "extended_communities": [],
@@ -127,6 +127,7 @@ def test_news_are_told_in_words() -> None:
     items = [
         event("sa", source="vici", uniqueid=1, sa=SA | {"identity": ""}),
         event("sa", source="vici", uniqueid=1, sa=SA | {"identity": "", "suspect": True}),
+        event("sa", source="vici", uniqueid=1, sa=SA | {"identity": "", "not_in_kernel": ["10.1.0.0/16"]}),
         event("route", **place, route=ROUTE),
         event("route", **place, route=ROUTE | {"med": None}),
         event("route", **place, route=None),
@@ -135,6 +136,7 @@ def test_news_are_told_in_words() -> None:
     assert [line for item in items for line in news.take(item)] == [
         "SA vici:1 (branch1/net, peer 203.0.113.2) is up: taken by entry mymap 10",
         "SA vici:1 (branch1/net, peer 203.0.113.2) has changed: taken by entry mymap 10, does not answer",
+        "SA vici:1 (branch1/net, peer 203.0.113.2) has changed: taken by entry mymap 10, not in the kernel",
         "10.1.0.0/16 is announced: next hop 198.51.100.1, 65000:100, MED 10, entry mymap 10",
         "10.1.0.0/16 is changed: next hop 198.51.100.1, 65000:100, entry mymap 10",
         "10.1.0.0/16 is withdrawn",

@@ -71,6 +71,30 @@ def test_explain_a_suspected_peer_g5(path: Path, call: Call) -> None:
     assert done.out.splitlines()[3] == "  its peer does not answer a dead-peer check (G5)"
 
 
+def test_explain_what_the_kernel_does_not_carry_e8(path: Path, call: Call) -> None:
+    lost = sa(1, "10.1.0.0/16", "10.2.0.0/16", not_in_kernel=("10.2.0.0/16",))
+    controller = Controller(policy(), [Quiet()])
+    controller.snapshot("vici", [lost])
+    with served(controller, path):
+        kept = call("explain", "10.2.0.0/16", "--socket", path).out.splitlines()
+        pair = call("explain", "vici:1", "--socket", path).out.splitlines()
+    assert kept[3] == "  the kernel does not carry it, though the IKE daemon calls the SA installed (E8)"
+    assert pair[1] == "  not in the kernel (E8), though the IKE daemon calls it installed: 10.2.0.0/16"
+    controller.take_policy(policy(believe_kernel=("vici",)))
+    with served(controller, path):
+        gone = call("explain", "10.2.0.0/16", "--socket", path)
+        other = call("explain", "10.1.0.0/16", "--socket", path).out
+    name = "SA vici:1 (branch1/net, peer 203.0.113.2)"
+    assert (gone.code, gone.out.splitlines()[:2]) == (
+        1,
+        [
+            "10.2.0.0/16 is no route of its own",
+            f"refused (E8): 10.2.0.0/16 of {name}: the kernel does not carry 10.2.0.0/16: its SA or policy is lost",
+        ],
+    )
+    assert "E8" not in other
+
+
 def test_explain_an_address_that_a_route_covers_e12(path: Path, call: Call) -> None:
     controller = Controller(policy(), [Quiet()])
     controller.snapshot("vici", [sa(1, "10.1.0.0/16")])

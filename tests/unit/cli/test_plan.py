@@ -21,7 +21,7 @@ from tests.values import sa
 OLD = """\
 version: 1
 local: {as: 65000, next-hop: [198.51.100.1, "2001:db8:100::1"]}
-sources: [vici: {}]
+sources: [vici: {}, xfrm]
 sinks: {exabgp: {}}
 access-lists:
   hq: [permit ip 192.168.1.0/24 10.7.0.0/16]
@@ -33,7 +33,7 @@ crypto-maps:
       - {seq: 30, type: dynamic, match: {connection: "branch*"}, reverse-route: {tag: 200}}
 """
 SAS = (
-    sa(1, "10.1.0.0/16", "2001:db8:1::/48", peer="203.0.113.2"),
+    sa(1, "10.1.0.0/16", "2001:db8:1::/48", peer="203.0.113.2", not_in_kernel=("2001:db8:1::/48",)),
     sa(2, "10.2.0.0/16", "0.0.0.0/0", connection="branch2", peer="203.0.113.3"),
     sa(3, "10.3.0.0/16", connection="branch3", peer="203.0.113.4"),
     replace(sa(4, "10.3.0.0/16", connection="branch4", peer="203.0.113.5"), since=5),
@@ -53,6 +53,7 @@ CHANGES = {
     "a next hop": ("next-hop: [198.51.100.1, ", "next-hop: [198.51.100.9, ", 1),
     "a limit": ("sinks: ", "guard: {max-routes: 3}\nsinks: ", 1),
     "a neighbor": ("sinks: ", "neighbors: {198.51.100.2: {tags: [100]}}\nsinks: ", 1),
+    "what the kernel does not carry": ("vici: {}", "vici: {kernel: withdraw}", 1),
     "a VRF": ("- {seq: 20, ", "- {seq: 20, vrf: red, ", 1),
 }
 VRFS = 'vrfs: {red: {table: 10, rd: "65000:1", export: ["65000:1"], label: 100}}\n'

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rri_bgp.cli.run import _sources
+from rri_bgp.policy import ReplaySettings, SourceSettings, ViciSettings, XfrmSettings
 from tests.unit.cli.support import Done, spawn
 from tests.unit.control.small import DEADLINE
 
@@ -26,6 +28,27 @@ def test_run_without_pipes_is_exit_code_2(file: Path) -> None:
         "",
         "rri-bgp: stdin is no pipe: this verb speaks ExaBGP's process API and is started by ExaBGP\n" + NO_PIPE_HINT,
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "joined"),
+    [
+        ((ViciSettings(), XfrmSettings()), ["_Witnessed", "_Witnessed"]),
+        (
+            (ViciSettings(is_witnessed=False), XfrmSettings(), ReplaySettings()),
+            ["ViciSource", "XfrmSource", "ReplaySource"],
+        ),
+        (
+            (ViciSettings("a", is_witnessed=False), ViciSettings("b"), XfrmSettings()),
+            ["ViciSource", "_Witnessed", "_Witnessed"],
+        ),
+        ((ViciSettings(),), ["ViciSource"]),
+    ],
+)
+def test_e8_the_kernel_is_a_witness_of_who_wants_one(settings: tuple[SourceSettings, ...], joined: list[str]) -> None:
+    sources = _sources(settings)
+    assert [type(one).__name__ for one in sources] == joined
+    assert [one.name for one in sources] == [one.name for one in settings]
 
 
 def test_run_with_a_policy_that_is_missing_is_exit_code_2(tmp_path: Path) -> None:

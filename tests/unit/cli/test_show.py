@@ -50,6 +50,25 @@ def test_show_sas_with_their_refusals_g8(live: Path, call: Call) -> None:
     ]  # fmt: skip
 
 
+def test_show_what_the_kernel_does_not_carry_e8(path: Path, call: Call) -> None:
+    """It is not well, whatever the policy makes of it; and then it is."""
+    controller, _ = small()
+    lost = sa(3, "10.9.0.0/16", peer="203.0.113.9", connection="guest", not_in_kernel=("10.9.0.0/16",))
+    controller.update("vici", {lost.key: lost})
+    with served(controller, path):
+        status = call("show", "status", "--socket", path)
+        assert rows(call("show", "sas", "--socket", path).out)[-1][-1] == (
+            "E8: not in the kernel: 10.9.0.0/16; E1: no map entry takes this SA"
+        )
+    assert (status.code, status.out.splitlines()[0]) == (1, "rri-bgp 0.1.0: NOT well")
+    assert "1 SA pair is NOT IN THE KERNEL, though installed as the IKE daemon says (E8; show sas)\n" in status.out
+    controller.update("vici", {lost.key: None})
+    with served(controller, path):
+        assert call("show", "status", "--socket", path).code == 0
+        item = json.loads(call("show", "status", "--json", "--socket", path).out)
+    assert (item["not_in_kernel"], item["not_in_kernel_so_far"]) == (0, 1)
+
+
 def test_show_status(live: Path, call: Call) -> None:
     assert call("show", "status", "--socket", live) == Done(
         0,

@@ -176,6 +176,7 @@ _FIRST: dict[str, Any] = {
     "vrf": "",
     "since": 0,
     "suspect": False,
+    "not_in_kernel": [],
     "held": False,
 }
 _SECOND: dict[str, Any] = _FIRST | {
@@ -253,6 +254,8 @@ STATUS: dict[str, Any] = {
     "refusals": 2,
     "refused_so_far": {"default-route": 1, "no-entry": 1},
     "changes": 2,
+    "not_in_kernel": 0,
+    "not_in_kernel_so_far": 0,
     "sources": [
         {
             "name": "vici",

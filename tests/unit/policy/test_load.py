@@ -153,6 +153,22 @@ resolve: {{interval: 5, keep: 0}}
 
 
 @pytest.mark.parametrize(
+    ("sources", "is_witnessed", "believed"),
+    [
+        ("vici, xfrm", True, ()),
+        ("vici: {kernel: report}, xfrm: {netns: red}", True, ()),
+        ("vici: {name: hub, kernel: withdraw}, xfrm", True, ("hub",)),
+        ("vici: {kernel: ignore}", False, ()),
+    ],
+)
+def test_e8_whether_the_kernel_is_a_witness(sources: str, is_witnessed: bool, believed: tuple[str, ...]) -> None:
+    config = parse(HEAD.replace("sources: [vici]", f"sources: [{sources}]") + MAP, FILE)
+    vici = config.sources[0]
+    assert isinstance(vici, ViciSettings)
+    assert (vici.is_witnessed, config.policy.believe_kernel) == (is_witnessed, frozenset(believed))
+
+
+@pytest.mark.parametrize(
     ("text", "exabgp", "kernel"),
     [
         ("kernel", None, KernelSettings()),

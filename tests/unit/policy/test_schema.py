@@ -26,7 +26,7 @@ VALIDATOR = Draft7Validator(schema())
 NOT_THE_SCHEMAS = """
 acl-group-other-family acl-group-unknown front-vrf-unknown match-address match-address-misspelt match-vrf-unknown
 names-several neighbor-entry-unknown neighbor-twice neighbor-vrf-unknown redundancy-unknown remote-peer-gateway
-kernel-table-of-a-vrf
+kernel-table-of-a-vrf kernel-without-xfrm
 reverse-route-static seq-twice source-name-twice vrf-export-without-rd vrf-rd-twice vrf-table-twice vrf-unknown
 
 acl-any4-in-ipv6 acl-folded acl-group-without-name acl-host-bits acl-in-quotes acl-length-too-large acl-log acl-netmask

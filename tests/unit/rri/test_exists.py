@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -46,6 +47,35 @@ def test_e1_a_transport_mode_sa_has_nothing_behind_it() -> None:
     rib = Rib(policy())
     assert up(rib, sa(1, "10.9.0.1/32", mode=Mode.TRANSPORT)) == set()
     assert [rule for rule, _ in reasons(rib)] == ["E1"]
+
+
+def test_e8_what_the_kernel_does_not_carry_keeps_its_route_unless_the_policy_believes_the_kernel() -> None:
+    """Each remote selector by itself; of other sources' SAs nothing is said."""
+    lost = sa(
+        1, "10.1.0.0/16", "10.2.0.16/30", "10.2.0.17..10.2.0.18", not_in_kernel=("10.1.0.0/16", "10.2.0.17..10.2.0.18")
+    )
+    reported = Rib(policy(believe_kernel=("charon2",)))
+    assert up(reported, lost) == {"10.1.0.0/16", "10.2.0.16/30", "10.2.0.17/32", "10.2.0.18/32"}
+    assert reasons(reported) == []
+    rib = Rib(policy(entry(port_proxies=PortProxies.FLOWSPEC), believe_kernel=("vici", "charon2")))
+    up(rib, replace(lost, not_in_kernel=()))
+    assert up(rib, lost) == {"10.1.0.0/16", "10.2.0.17/32", "10.2.0.18/32"}
+    assert table(rib) == {"10.2.0.16/30"}
+    assert reasons(rib) == [
+        ("E8", f"the kernel does not carry {destination}: its SA or policy is lost")
+        for destination in ("10.1.0.0/16", "10.2.0.17/32", "10.2.0.18/32")
+    ]
+    one = sa(2, "10.9.0.0/16", not_in_kernel=("10.9.0.0/16",))
+    assert up(rib, one) == set()
+    assert up(rib, replace(one, not_in_kernel=())) == {"10.9.0.0/16"}
+
+
+def test_e8_a_flow_that_the_kernel_does_not_carry_is_refused_as_one() -> None:
+    web = ts("10.1.0.0/16", 6, (443, 443))
+    rib = Rib(policy(entry(port_proxies=PortProxies.FLOWSPEC), believe_kernel=("vici",)))
+    up(rib, sa(1, web, not_in_kernel=(web,)))
+    assert table(rib) == set()
+    assert [str(one.destination) for one in rib.refusals()] == ["10.1.0.0/16[6/443]"]
 
 
 def test_e2_a_static_entry_takes_its_peers_and_follows_what_was_negotiated() -> None:

@@ -63,6 +63,7 @@ SAS = st.builds(
     since=NUMBERS,
     first=NUMBERS,
     is_suspect=st.booleans(),
+    not_in_kernel=SELECTORS,
 )
 SNAPSHOTS = st.lists(SAS, max_size=3, unique_by=lambda one: one.key).map(
     lambda sas: Moment(0.0, is_snapshot=True, changes={one.key: one for one in sas})
