@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -21,6 +21,7 @@ from rri_bgp.errors import PolicyError, RriError, rri_error_in
 from rri_bgp.policy import Config, ReplaySettings, SourceSettings, ViciSettings, XfrmSettings, load
 from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
+from rri_bgp.sinks import Sink
 from rri_bgp.sinks.exabgp.attach import accept_exabgps
 from rri_bgp.sinks.exabgp.sink import ExabgpSink
 from rri_bgp.sinks.exabgp.stdio import is_stream, open_stdio
@@ -157,6 +158,22 @@ def _is_helper(settings: Config) -> bool:
 
 
 async def _feed(controller: Controller, settings: Config, streams: Streams | None) -> None:
+    async with asyncio.TaskGroup() as group:
+        beside = [group.create_task(controller.drain(sink)) for sink in _sinks(controller, settings)]
+        await _feed_exabgps(controller, settings, streams)
+        for task in beside:
+            task.cancel()
+
+
+def _sinks(controller: Controller, settings: Config) -> Iterator[Sink]:
+    """Those that are fed from start to end. As for the sources: only what is used is imported."""
+    if settings.hand_off is not None:
+        from rri_bgp.sinks.handoff.sink import HandOffSink  # noqa: PLC0415
+
+        yield HandOffSink(controller.rib, settings.hand_off)
+
+
+async def _feed_exabgps(controller: Controller, settings: Config, streams: Streams | None) -> None:
     if settings.exabgp is None:
         await asyncio.Event().wait()
     elif streams is not None:

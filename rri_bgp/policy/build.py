@@ -14,6 +14,7 @@ from rri_bgp.policy.config import (
     Config,
     ControlSettings,
     ExabgpSettings,
+    HandOffSettings,
     KernelSettings,
     NotifySettings,
     OnExit,
@@ -28,6 +29,7 @@ from rri_bgp.policy.schema import (
     EntryModel,
     ExabgpModel,
     GuardModel,
+    HandOffModel,
     KernelModel,
     MapModel,
     PolicyModel,
@@ -87,6 +89,7 @@ def config_of(model: PolicyModel, policy: Policy, file: Path, warnings: tuple[st
         sources=tuple(_source(source, file) for source in model.sources),
         exabgp=None if model.sinks.exabgp is None else _exabgp(model.sinks.exabgp),
         kernel=None if model.sinks.kernel is None else _kernel(model.sinks.kernel),
+        hand_off=None if model.sinks.hand_off is None else _hand_off(model.sinks.hand_off),
         control=ControlSettings(model.control.socket),
         resolve=ResolveSettings(model.resolve.interval, model.resolve.keep),
         names=frozenset(peer for entry in policy.entries for peer in entry.peers if isinstance(peer, str)),
@@ -243,6 +246,10 @@ def _exabgp(model: ExabgpModel) -> ExabgpSettings:
 
 def _kernel(model: KernelModel) -> KernelSettings:
     return KernelSettings(model.table, model.protocol, Unresolved(model.unresolved), OnExit(model.on_exit))
+
+
+def _hand_off(model: HandOffModel) -> HandOffSettings:
+    return HandOffSettings(model.table, model.protocol, OnExit(model.on_exit))
 
 
 def _source(source: SourceModel, file: Path) -> SourceSettings:

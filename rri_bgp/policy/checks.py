@@ -23,7 +23,7 @@ def conflicts(root: Node) -> list[Problem]:
         *_witnesses(root),
         *_neighbors(root),
         *_vrfs(root),
-        *_sink_table(root),
+        *_sink_tables(root),
         *unknown_names(root),
     ]
     for crypto_map in below(root, "crypto-maps").values():
@@ -151,11 +151,16 @@ def _vrfs(root: Node) -> Iterator[Problem]:
             yield Problem(node.place, node.path, "`export` needs `rd` (rule N10); allowed: both, or neither")
 
 
-def _sink_table(root: Node) -> Iterator[Problem]:
-    """Two VRFs in one table: a prefix of both would have one place for two routes (rule N6)."""
-    node = below(root, "sinks", "kernel").get("table")
-    for name, vrf in below(root, "vrfs").items():
-        table = vrf.children.get("table")
-        if node is not None and table is not None and isinstance(node.value, int) and node.value == table.value:
-            what = f"table {node.value} is that of the VRF {name}; allowed: one of its own"
-            yield Problem(node.place, node.path, what)
+def _sink_tables(root: Node) -> Iterator[Problem]:
+    """Two VRFs in one table: a prefix of both would have one place for two routes (rule N6).
+
+    And what is handed off leads nowhere: in a table that is looked up it would be in the way of traffic.
+    """
+    kernel, hand_off = (below(root, "sinks", sink).get("table") for sink in ("kernel", "hand-off"))
+    others = {f"the VRF {name}": vrf.children.get("table") for name, vrf in below(root, "vrfs").items()}
+    for node, taken in ((kernel, others), (hand_off, {"the sink kernel": kernel, **others})):
+        if node is not None and isinstance(node.value, int):
+            for owner, table in taken.items():
+                if table is not None and table.value == node.value:
+                    what = f"table {node.value} is that of {owner}; allowed: one of its own"
+                    yield Problem(node.place, node.path, what)

@@ -14,6 +14,7 @@ __all__ = [
     "Config",
     "ControlSettings",
     "ExabgpSettings",
+    "HandOffSettings",
     "KernelSettings",
     "NotifySettings",
     "OnExit",
@@ -104,6 +105,18 @@ class KernelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOffSettings:
+    """A kernel table from which BIRD or FRR announces the routes of the default VRF, as a sink.
+
+    ``table`` is nobody else's; ``protocol`` as for the kernel.
+    """
+
+    table: int
+    protocol: int = 82
+    on_exit: OnExit = OnExit.KEEP
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSettings:
     """The local control socket."""
 
@@ -136,7 +149,7 @@ class ResolveSettings:
 class Config:
     """All that one policy file says. ``asn`` is the local AS number, 32 bits.
 
-    ``exabgp`` and ``kernel`` are the sinks, None where there is no such one; a file names at least one.
+    ``exabgp``, ``kernel`` and ``hand_off`` are the sinks, None where there is no such one; a file names at least one.
     ``names`` are the host names in ``set-peer``, to be resolved. ``groups`` has the notify FIFO of each redundancy
     group that has one; the groups themselves are in ``policy.groups``.
     ``text`` is what it was read from.
@@ -149,6 +162,7 @@ class Config:
     sources: tuple[SourceSettings, ...]
     exabgp: ExabgpSettings | None = None
     kernel: KernelSettings | None = None
+    hand_off: HandOffSettings | None = None
     control: ControlSettings = ControlSettings()
     names: frozenset[str] = frozenset()
     resolve: ResolveSettings = ResolveSettings()

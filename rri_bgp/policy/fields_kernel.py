@@ -13,13 +13,24 @@ from pydantic.json_schema import WithJsonSchema
 from rri_bgp.policy.fields import did_you_mean, wrong
 from rri_bgp.policy.yaml_text import show
 
-__all__ = ["MAIN", "MAX_TABLE", "OF_PROTOCOL", "OF_SINK", "RouteProtocol", "SinkTable", "VrfTable"]
+__all__ = [
+    "MAIN",
+    "MAX_TABLE",
+    "OF_HAND_OFF",
+    "OF_PROTOCOL",
+    "OF_SINK",
+    "HandOffTable",
+    "RouteProtocol",
+    "SinkTable",
+    "VrfTable",
+]
 
 MAIN = 254
 """RT_TABLE_MAIN (linux/rtnetlink.h)."""
 MAX_TABLE = 4294967295
 _TABLES = {0: "unspecified", 253: "default", MAIN: "main", 255: "local"}
 OF_SINK = f"main, or a whole number, 1..{MAX_TABLE}"
+OF_HAND_OFF = f"a whole number, 1..{MAX_TABLE}"
 OF_PROTOCOL = "a whole number, 1..255, that is nobody else's"
 """What is allowed at the keys."""
 
@@ -45,6 +56,12 @@ def _vrf_table(value: object) -> object:
     return value
 
 
+def _hand_off_table(value: object) -> object:
+    if _is_number(value) and value in _TABLES:
+        raise wrong(f"table {value} is the kernel's {_TABLES[value]} table; allowed: one of its own, 1..{MAX_TABLE}")
+    return value
+
+
 def _sink_table(value: object) -> int:
     if value == "main":
         return MAIN
@@ -67,5 +84,6 @@ def _protocol(value: object) -> object:
 
 _SINK_TABLE: dict[str, Any] = {"anyOf": [{"const": "main"}, {"type": "integer", "minimum": 1, "maximum": MAX_TABLE}]}
 VrfTable = Annotated[int, BeforeValidator(_vrf_table)]
+HandOffTable = Annotated[int, BeforeValidator(_hand_off_table)]
 SinkTable = Annotated[int, PlainValidator(_sink_table), WithJsonSchema(_SINK_TABLE)]
 RouteProtocol = Annotated[int, BeforeValidator(_protocol)]

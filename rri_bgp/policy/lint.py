@@ -8,7 +8,7 @@ less than a second.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -17,7 +17,7 @@ from rri_bgp.policy.config import Config
 from rri_bgp.policy.lint_entries import MAX_COMPARISONS, Comparison
 from rri_bgp.policy.lint_lists import dead_lines
 from rri_bgp.reasons import Reason
-from rri_bgp.rri.entries import MapEntry, ReverseRoute, tag_attributes
+from rri_bgp.rri.entries import MapEntry, Overlap, PortProxies, ReverseRoute, tag_attributes
 from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.surroundings import Surroundings
@@ -51,6 +51,8 @@ def _of_the_file(config: Config) -> Iterator[_Found]:
     yield from _lists(config)
     if config.exabgp is not None:
         yield from _tags(config)
+    elif config.hand_off is not None:
+        yield from _not_handed_off(config)
     if config.kernel is not None:
         yield from _interfaces(config)
 
@@ -107,6 +109,23 @@ def _interfaces(config: Config) -> Iterator[_Found]:
         if not entry.interface and pointing_rule(entry.reverse_route or ReverseRoute()) == "N2":
             what = f"{entry.name} has `remote-peer: true`, and its map no `interface`"
             yield entry.where, f"{what}: the route to a peer changes nothing (rule N2)"
+
+
+def _not_handed_off(config: Config) -> Iterator[_Found]:
+    """What entries say of their routes and nobody hears, where the hand-off is all there is: a tag is all it takes."""
+    keys: Mapping[str, Callable[[MapEntry], bool]] = {
+        "next-hop": lambda entry: not entry.next_hop_self,
+        "tags": lambda entry: entry.attributes != tag_attributes(config.asn, entry.tag, {}),
+        "degrade": lambda entry: entry.degrade_med is not None,
+        "overlap": lambda entry: entry.overlap is Overlap.ECMP,
+        "port-proxies": lambda entry: entry.port_proxies is PortProxies.FLOWSPEC,
+        "vrf": lambda entry: bool(entry.vrf),
+    }
+    for key, has in keys.items():
+        users = [entry for entry in config.policy.entries if entry.reverse_route is not None and has(entry)]
+        if users:
+            more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+            yield users[0].where, f"`{key}` of {users[0].name}{more} is not handed off: see docs/howto/hand-off.md"
 
 
 def _by_community(own: Mapping[int, Attributes]) -> dict[object, list[int]]:

@@ -19,6 +19,7 @@ from rri_bgp.policy.schema_base import Model, allowed_of, key
 from rri_bgp.policy.schema_io import (
     ControlModel,
     ExabgpModel,
+    HandOffModel,
     KernelModel,
     LocalModel,
     ReplayModel,
@@ -36,6 +37,7 @@ __all__ = [
     "ExabgpModel",
     "GroupModel",
     "GuardModel",
+    "HandOffModel",
     "KernelModel",
     "MapModel",
     "Model",
@@ -63,7 +65,7 @@ class PolicyModel(Model):
         "where SAs are read", "a list of at least one source: vici, xfrm, replay", rules="E8", min_length=1
     )
     sinks: Annotated[SinksModel, SchemaOf({"enum": ["exabgp", "kernel"]}, own=True)] = key(
-        "where routes go", "a mapping with the keys exabgp, kernel, one or both"
+        "where routes go", "a mapping with the keys exabgp, kernel, hand-off, at least one"
     )
     control: ControlModel = key("the control socket", "a mapping with the key socket", default=ControlModel())
     resolve: ResolveModel = key(

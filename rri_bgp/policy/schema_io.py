@@ -20,12 +20,22 @@ from rri_bgp.policy.fields import (
     SocketPath,
     wrong,
 )
-from rri_bgp.policy.fields_kernel import MAIN, OF_PROTOCOL, OF_SINK, RouteProtocol, SinkTable
+from rri_bgp.policy.fields_kernel import (
+    MAIN,
+    MAX_TABLE,
+    OF_HAND_OFF,
+    OF_PROTOCOL,
+    OF_SINK,
+    HandOffTable,
+    RouteProtocol,
+    SinkTable,
+)
 from rri_bgp.policy.schema_base import MAX_AS, Model, key, or_defaults
 
 __all__ = [
     "ControlModel",
     "ExabgpModel",
+    "HandOffModel",
     "KernelModel",
     "LocalModel",
     "ReplayModel",
@@ -172,6 +182,18 @@ def _on_exit() -> Any:  # noqa: ANN401  # as ``key``
     )
 
 
+def _protocol() -> Any:  # noqa: ANN401  # as ``key``
+    return key(
+        "the route protocol number that tells our routes from everybody else's: all with it are ours to remove",
+        OF_PROTOCOL,
+        default=82,
+        shown="`82`",
+        rules="G6",
+        ge=1,
+        le=255,
+    )
+
+
 class ExabgpModel(Model):
     """ExaBGP over its process API."""
 
@@ -203,15 +225,7 @@ class KernelModel(Model):
         shown="`main`",
         rules="N6",
     )
-    protocol: RouteProtocol = key(
-        "the route protocol number that tells our routes from everybody else's: all with it are ours to remove",
-        OF_PROTOCOL,
-        default=82,
-        shown="`82`",
-        rules="G6",
-        ge=1,
-        le=255,
-    )
+    protocol: RouteProtocol = _protocol()
     unresolved: Literal["skip", "blackhole"] = key(
         "what stands for a route while nothing leads to its peer: none, here and upstream, or one that drops all of it",
         "skip or blackhole",
@@ -219,6 +233,20 @@ class KernelModel(Model):
         shown="`skip`",
         rules="N5",
     )
+    on_exit: Literal["keep", "withdraw"] = _on_exit()
+
+
+class HandOffModel(Model):
+    """A kernel table of its own, from which BIRD or FRR announces the default VRF's routes with their tags."""
+
+    table: HandOffTable = key(
+        "the table; nothing else is to use it, least of all a rule of `ip rule`",
+        OF_HAND_OFF,
+        rules="N8",
+        ge=1,
+        le=MAX_TABLE,
+    )
+    protocol: RouteProtocol = _protocol()
     on_exit: Literal["keep", "withdraw"] = _on_exit()
 
 
@@ -235,12 +263,18 @@ class SinksModel(Model):
         default=None,
         rules="N5, N6, N7, G3, G6",
     )
+    hand_off: HandOffModel | None = key(
+        "a kernel table that BIRD or FRR announces, for very many routes; needs CAP_NET_ADMIN",
+        "a mapping with the keys table, protocol, on-exit",
+        default=None,
+        rules="N8, G6",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _at_least_one(cls, value: object) -> object:
         if value == {}:
-            raise wrong("no sink; allowed: exabgp, kernel, or both")
+            raise wrong("no sink; allowed: exabgp, kernel, hand-off, one or several")
         return {value: {}} if isinstance(value, str) else value
 
 

@@ -40,8 +40,17 @@ _SHAPES = 2048
 """Encoded messages that are kept, one for each prefix length, verb and kind of next hop that is in use."""
 
 
-def add(place: Place, via: Via, protocol: int, sequence: int, *, replace: bool = False, ack: bool = True) -> bytes:
-    """A request for a route (RTM_NEWROUTE).
+def add(
+    place: Place,
+    via: Via,
+    protocol: int,
+    sequence: int,
+    *,
+    replace: bool = False,
+    ack: bool = True,
+    nowhere: int = BLACKHOLE,
+) -> bytes:
+    """A request for a route (RTM_NEWROUTE). ``nowhere``: the type of one that leads nowhere (RTN_*).
 
     Where there is a route at this place already it fails with EEXIST, whoever's that is; ``replace`` takes the place of
     whatever is there, also of somebody else's. An IPv6 route of metric 0 gets 1024.
@@ -58,7 +67,7 @@ def add(place: Place, via: Via, protocol: int, sequence: int, *, replace: bool =
             values.append(int(gateway))
         if device:
             values.append(device)
-    return _route(_NEW_ROUTE, flags, version, length, protocol, ways).filled(sequence, values)
+    return _route(_NEW_ROUTE, flags, version, length, protocol, ways, nowhere).filled(sequence, values)
 
 
 def delete(place: Place, protocol: int, sequence: int, *, ack: bool = True) -> bytes:
@@ -162,8 +171,16 @@ class _Way(NamedTuple):
 
 
 @lru_cache(_SHAPES)
-def _route(kind: int, flags: int, version: int, length: int, protocol: int, ways: tuple[_Way, ...] | None) -> _Shape:
-    """``ways``: None for those of any route, none of them for a blackhole."""
+def _route(
+    kind: int,
+    flags: int,
+    version: int,
+    length: int,
+    protocol: int,
+    ways: tuple[_Way, ...] | None,
+    nowhere: int = BLACKHOLE,
+) -> _Shape:
+    """``ways``: None for those of any route, none of them for one that leads nowhere."""
     marks, message = _Marks(), _rtmsg(kind, flags, version)
     message["dst_len"], message["proto"] = length, protocol
     message["attrs"] = [("RTA_TABLE", marks.number()), ("RTA_PRIORITY", marks.number())]
@@ -172,7 +189,7 @@ def _route(kind: int, flags: int, version: int, length: int, protocol: int, ways
     if ways is None:
         message["scope"] = _NO_SCOPE
         return marks.shape(_encoded(message))
-    message["type"] = UNICAST if ways else BLACKHOLE
+    message["type"] = UNICAST if ways else nowhere
     if len(ways) == 1:
         (way,) = ways
         message["scope"] = 0 if way.gateway else _LINK_SCOPE

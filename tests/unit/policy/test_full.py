@@ -13,6 +13,7 @@ from rri_bgp.model import ANY_PORT, Address, Attributes, Prefix
 from rri_bgp.policy import (
     Config,
     ExabgpSettings,
+    HandOffSettings,
     KernelSettings,
     NotifySettings,
     OnExit,
@@ -176,6 +177,7 @@ def test_the_full_example_is_this_configuration() -> None:
         ),
         exabgp=ExabgpSettings(10.0, OnExit.KEEP, Path("/run/rri-bgp/exabgp.sock")),
         kernel=KernelSettings(254, 82, Unresolved.SKIP, OnExit.KEEP),
+        hand_off=HandOffSettings(4242, 82, OnExit.KEEP),
         names=frozenset({"berlin.example.org"}),
         groups={"pair": NotifySettings(Path("/run/rri-bgp-vrrp.fifo"), "VI_1")},
     )

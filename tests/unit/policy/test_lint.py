@@ -250,6 +250,26 @@ def test_what_is_for_bgp_is_not_asked_of_a_gateway_that_speaks_none() -> None:
     assert lint_here(parse(text.replace("exabgp: ", "kernel: "), FILE), here) == ()
 
 
+def test_n8_what_the_hand_off_does_not_take_along() -> None:
+    text = entries(
+        "type: dynamic, match: {connection: a}, reverse-route: {tag: 100}",
+        "type: dynamic, match: {connection: b}, reverse-route: {tag: 200}, next-hop: 192.0.2.7, degrade: {med: 9}",
+        "type: dynamic, match: {connection: c}, reverse-route: {tag: 200}, overlap: ecmp, port-proxies: flowspec",
+        "type: dynamic, match: {connection: d}, vrf: red, reverse-route: true",
+    )
+    text += "tags: {200: {med: 5}}\nvrfs: {red: {table: 10}}\n"
+    here = text.replace("exabgp: ", "hand-off: {table: 4242}")
+    assert lint(parse(here, FILE)) == (
+        "p.yaml:9: `degrade` of m 20 is not handed off: see docs/howto/hand-off.md",
+        "p.yaml:9: `next-hop` of m 20 is not handed off: see docs/howto/hand-off.md",
+        "p.yaml:9: `tags` of m 20 and 1 more is not handed off: see docs/howto/hand-off.md",
+        "p.yaml:10: `overlap` of m 30 is not handed off: see docs/howto/hand-off.md",
+        "p.yaml:10: `port-proxies` of m 30 is not handed off: see docs/howto/hand-off.md",
+        "p.yaml:11: `vrf` of m 40 is not handed off: see docs/howto/hand-off.md",
+    )
+    assert lint(parse(text.replace("exabgp: ", "exabgp: , hand-off: {table: 4242}"), FILE)) == ()
+
+
 def test_g1_a_static_route_to_a_network_of_this_machine() -> None:
     config = parse(entries(STATIC, more=LISTS), FILE)
     here = Surroundings(networks=frozenset({pfx("10.9.0.0/24")}))

@@ -26,7 +26,7 @@ VALIDATOR = Draft7Validator(schema())
 NOT_THE_SCHEMAS = """
 acl-group-other-family acl-group-unknown front-vrf-unknown match-address match-address-misspelt match-vrf-unknown
 names-several neighbor-entry-unknown neighbor-twice neighbor-vrf-unknown redundancy-unknown remote-peer-gateway
-kernel-table-of-a-vrf kernel-without-xfrm
+kernel-table-of-a-vrf kernel-without-xfrm hand-off-table-of-a-vrf hand-off-table-of-the-kernel
 reverse-route-static seq-twice source-name-twice vrf-export-without-rd vrf-rd-twice vrf-table-twice vrf-unknown
 
 acl-any4-in-ipv6 acl-folded acl-group-without-name acl-host-bits acl-in-quotes acl-length-too-large acl-log acl-netmask
@@ -38,6 +38,7 @@ long-line
 
 as-trans guard-lengths next-hop-link-local next-hop-twice-ipv4 peer-any redundancy-multicast redundancy-twice-ipv4
 kernel-protocol-frr kernel-protocol-kernel kernel-table-local vrf-table-main map-name-number tag-key-quoted
+hand-off-table-main
 """
 
 
@@ -93,6 +94,8 @@ def test_mistakes_that_a_schema_can_see_are_invalid(file: Path) -> None:
         "sinks: kernel",
         "sinks: {kernel: }",
         "sinks: {exabgp: , kernel: {table: main}}",
+        "sinks: {hand-off: {table: 1}}",
+        "sinks: {exabgp: , kernel: , hand-off: {table: 4294967295, protocol: 255, on-exit: withdraw}}",
         "sinks: {kernel: {table: 4294967295, protocol: 255, unresolved: blackhole, on-exit: withdraw}}",
         "neighbors: {'2001:db8::2': {tags: [none, 0]}, 192.0.2.2: {}}",
         "object-groups: {o: [10.0.0.1, host 10.0.0.1, '2001:db8::/32', '2001:db8::1', 10.0.0.0 0.255.0.255]}",
