@@ -88,7 +88,7 @@ def _is_sent(item: Item, field: str) -> bool:
     return bool(item[field]) or field != "as_path_prepend"
 
 
-_HOPS = {"peer": "to peer", "gateway": "via", "interface": "dev", "if-id": "into if_id"}
+_HOPS = {"peer": "to peer", "gateway": "via", "interface": "dev", "if-id": "into if_id", "mark": "into mark"}
 
 _NUMBERED = (("med", "MED"), ("local_preference", "local preference"), ("as_path_prepend", "AS path prepend"))
 _FIELDS = (

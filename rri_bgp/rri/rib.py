@@ -21,6 +21,7 @@ from rri_bgp.rri.news import difference
 from rri_bgp.rri.routes import Derived, Deriver, first_peer
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.touch import Touch
+from rri_bgp.rri.tracker import Place, Tracker, place_of
 
 __all__ = ["Rib"]
 
@@ -48,11 +49,14 @@ class Rib:
         self._claims: dict[Destination, Claims] = {}
         """Of what is wanted what is within the limits."""
         self._limits = Limits(policy, self._wanted, self._asker) if has_limits(policy) else None
+        self._tracker: Tracker | None = None
         self._take_lines({})
 
     def update(self, changes: Mapping[SaKey, SaPair | None]) -> set[Destination]:
         """Takes SA pairs that came or changed, or went (None). Returns the destinations with other paths now."""
         before: _Before = {}
+        if self._tracker is not None:
+            self._tracker.hear(changes, self._sas, self._wanted)
         derive = self._deriver.derive
         for key, sa in changes.items():
             if self._sas.get(key) == sa:
@@ -85,8 +89,26 @@ class Rib:
         return changed
 
     def become(self, new: Rib) -> None:
-        """Takes the state of a table that was made beside this one, and is not to be used any more."""
+        """Takes the state of a table that was made beside this one, and is not to be used any more.
+
+        Of what that touches only the destinations that have gone are noted: under another policy all is another thing.
+        """
+        tracker = self._tracker
+        if tracker is not None:
+            tracker.add(self._claims.keys() - new._claims.keys())
         vars(self).update(vars(new))
+        self._tracker = tracker
+
+    def track(self) -> None:
+        """Keeps from now on what ``take_touched`` is asked for; until then it costs nothing."""
+        self._tracker = self._tracker or Tracker()
+
+    def take_touched(self) -> set[Destination]:
+        """The destinations that are something else to who asks where their owners are (``tracker``), since last time.
+
+        All that ``update``, ``take_surroundings``, ``enter`` and ``review`` have returned since are among them.
+        """
+        return set() if self._tracker is None else self._tracker.take()
 
     def differs(self, other: Rib, destination: Destination) -> bool:
         """Whether a destination has other paths here than there."""
@@ -145,15 +167,21 @@ class Rib:
     def _changed(self, before: _Before) -> set[Destination]:
         """Of the destinations that were touched those that have come to something else."""
         policy, claims = self.policy, self._claims.get
-        return {
+        changed = {
             destination
             for destination, old in before.items()
             if (new := claims(destination)) is not old and are_other(policy, new, policy, old)
         }
+        if self._tracker is not None:
+            self._tracker.add(changed)
+            self._tracker.compare(before, self._claims, self._place)
+        return changed
 
     def _take_lines(self, before: _Before) -> None:
         """Brings the owners that are no SA up to date: the permit lines of static entries (rule E3)."""
         for key, (derived, asker) in self._deriver.derive_lines().items():
+            if self._tracker is not None and asker != self._lines.get(key):
+                self._tracker.add_wanted(self._wanted.get(key, ()))
             self._settle(key, derived, asker, before)
             self._lines[key] = asker
 
@@ -229,6 +257,10 @@ class Rib:
             index = bisect_left(known, claim)
             self._claims[claim.destination] = known[:index] + known[index + 1 :]
 
+    def claims(self, destination: Destination) -> Claims:
+        """The claims of a destination, in the order in which they win; none where nobody wants it."""
+        return self._claims.get(destination, ())
+
     def path(self, destination: Destination) -> Path | None:
         """The best path of a destination, None for no route."""
         claims = self._claims.get(destination)
@@ -292,6 +324,10 @@ class Rib:
             return None if entry is None else first_peer(entry, self.surroundings)
         sa = self._sas.get(owner)
         return None if sa is None else sa.peer
+
+    def _place(self, owner: Owner) -> Place:
+        sa = None if isinstance(owner, LineKey) else self._sas.get(owner)
+        return (self.peer(owner), 0, 0) if sa is None else place_of(sa)
 
     def refusals(self) -> Iterator[Refusal]:
         """Everything that was asked for and refused, in no order."""

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from rri_bgp.model import (
     Attributes,
     Destination,
-    FlowRule,
     Mode,
     Owner,
     Path,
@@ -33,10 +32,10 @@ from rri_bgp.rri.entries import (
     NeighborPolicy,
     Overlap,
     PortProxies,
+    RemotePeer,
     Special,
     Vrf,
 )
-from rri_bgp.rri.kernel import intended
 from rri_bgp.rri.limits import has_limits
 from tests.values import acl, entry, pfx, sa, ts
 
@@ -55,11 +54,12 @@ LISTS = (
     acl("deny any 10.2.0.0/17", "permit 192.168.1.0/24 10.2.0.0/16", "permit any any"),
 )
 GROUPS = (Group("silent", (ip_address("192.0.2.3"),)), Group("worse", (ip_address("2001:db8:100::3"),), 200))
+GATEWAY = ip_address("192.0.2.254")
 VRFS = (Vrf("red", 10, "65000:1", (1,)), Vrf("blue", 20))
 
 selectors = st.sampled_from(SELECTORS)
 sas = st.builds(
-    lambda uniqueid, source, remote, peer, connection, mode, since, first, flags: sa(
+    lambda uniqueid, source, remote, peer, connection, mode, since, first, flags, device: sa(
         uniqueid,
         *remote,
         peer=peer,
@@ -71,6 +71,8 @@ sas = st.builds(
         first=first,
         is_suspect=flags[0],
         is_held=flags[1],
+        if_id=device[0],
+        mark=device[1],
     ),
     st.integers(1, 6),
     st.sampled_from(SOURCES),
@@ -81,6 +83,7 @@ sas = st.builds(
     st.integers(0, 3),
     st.integers(0, 3),
     st.tuples(st.booleans(), st.sampled_from((False, False, True))),
+    st.tuples(st.sampled_from((0, 0, 0, 5)), st.sampled_from((0, 0, 0, 7))),
 )
 
 few = st.one_of(st.none(), st.integers(0, 4))
@@ -109,6 +112,10 @@ entries = st.builds(
         vrf=places[0],
         redundancy=places[1],
         degrade_med=places[2],
+        front_vrf=places[3],
+        remote_peer=places[4],
+        interface="eth0",
+        distance=places[5],
         attributes=None if tag is None else Attributes(med=tag),
     ),
     st.lists(st.sampled_from((*PEERS, "hub.example.org")), max_size=2, unique=True),
@@ -124,11 +131,17 @@ entries = st.builds(
         st.sampled_from(("", "", "red", "blue")),
         st.sampled_from(("", "", "silent", "worse")),
         st.sampled_from((None, 150)),
+        st.sampled_from(("", "", "blue")),
+        st.sampled_from((None, None, RemotePeer(), RemotePeer(GATEWAY), RemotePeer(GATEWAY, gateway=True))),
+        st.sampled_from((1, 1, 20)),
     ),
 )
 
 
-def _policy(found: list[MapEntry], max_routes: int | None, neighbors: tuple[NeighborPolicy, ...]) -> Policy:
+def policy_of(
+    found: list[MapEntry], max_routes: int | None = None, neighbors: tuple[NeighborPolicy, ...] = ()
+) -> Policy:
+    """A policy of these entries, each with a name of its own."""
     named = tuple(entry_ if entry_.seq == number else _numbered(entry_, number) for number, entry_ in enumerate(found))
     return Policy(named, {one.name: one for one in GROUPS}, {one.name: one for one in VRFS}, neighbors, max_routes)
 
@@ -139,7 +152,7 @@ def _numbered(one: MapEntry, number: int) -> MapEntry:
 
 
 policies = st.builds(
-    _policy,
+    policy_of,
     st.lists(entries, max_size=4),
     st.one_of(st.none(), st.integers(0, 6)),
     st.sampled_from(((), (NeighborPolicy(ip_address("198.51.100.2")),))),
@@ -314,20 +327,6 @@ def test_g1_limits_hold(rules: Policy, around: Surroundings, found: list[SaPair]
         assert most is None or len(mine) <= most
     if not has_limits(rules):
         assert not [one for one in rib.refusals() if one.why.label.endswith("-limit")]
-
-
-@settings(deadline=None)
-@given(policies, surroundings, st.lists(sas, max_size=6, unique_by=lambda one: one.key))
-def test_n1_each_prefix_is_one_kernel_route_in_its_vrf(
-    rules: Policy, around: Surroundings, found: list[SaPair]
-) -> None:
-    rib = Rib(rules, around)
-    rib.update({one.key: one for one in found})
-    routes = list(intended(rib))
-    assert len({(route.vrf, route.prefix) for route in routes}) == len(routes)
-    assert all(route.hops and route.owners for route in routes)
-    proxies = {one for one in rib.destinations() if not isinstance(one, FlowRule)}
-    assert len(routes) == len(proxies)
 
 
 @given(st.lists(st.integers(0, (1 << 32) - 1), min_size=2, max_size=2))

@@ -6,8 +6,20 @@ from collections.abc import Iterator
 
 from rri_bgp.control.views.values import Item, owner_fields
 from rri_bgp.controller import Controller
-from rri_bgp.model import Prefix, VrfPrefix
-from rri_bgp.rri.kernel import Gateway, Hop, IfId, Interface, KernelRoute, Peer, peer_routes, proxy_route
+from rri_bgp.model import Prefix
+from rri_bgp.rri.kernel import (
+    Gateway,
+    Hop,
+    IfId,
+    Interface,
+    KernelKey,
+    KernelRoute,
+    Mark,
+    Peer,
+    destination_of,
+    peer_routes,
+    proxy_route,
+)
 
 __all__ = ["kernel", "kernel_routes_of"]
 
@@ -20,8 +32,7 @@ def kernel(controller: Controller) -> Iterator[Item]:
         yield _fields(one)
     taken = {(one.vrf, one.prefix) for one in to_peers}  # these count where a peer's own address is a proxy too
     for destination in list(rib.destinations()):
-        route = rib.route(destination)
-        found = None if route is None else proxy_route(rib, route)
+        found = proxy_route(rib, destination)
         if found is not None and (found.vrf, found.prefix) not in taken:
             yield _fields(found)
 
@@ -31,8 +42,7 @@ def kernel_routes_of(controller: Controller, prefix: Prefix, vrf: str) -> list[I
     to_peers = [one for one in _to_peers(controller) if (one.vrf, one.prefix) == (vrf, prefix)]
     if to_peers:
         return [_fields(one) for one in to_peers]
-    route = controller.rib.route(VrfPrefix(vrf, prefix) if vrf else prefix)
-    found = None if route is None else proxy_route(controller.rib, route)
+    found = proxy_route(controller.rib, destination_of(KernelKey(vrf, prefix)))
     return [] if found is None else [_fields(found)]
 
 
@@ -63,3 +73,5 @@ def _hop(hop: Hop) -> Item:
             return {"kind": "interface", "to": name}
         case IfId(number):
             return {"kind": "if-id", "to": str(number)}
+        case Mark(number):
+            return {"kind": "mark", "to": str(number)}
