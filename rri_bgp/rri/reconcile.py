@@ -1,4 +1,5 @@
-"""What to do about kernel routes: which are ours to touch (rule G6), and in which order with BGP (rule G3).
+"""What to do about kernel routes: which are ours to touch (rule G6), in which order with BGP (rule G3), and which of
+several for one prefix counts (rule N7).
 
 Rules of this file: pure. The kernel sink asks here and does what it is told; what it finds in the kernel is its own
 business, as resolved as it needs it.
@@ -13,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from rri_bgp.model import Prefix
 
-__all__ = ["Differences", "Found", "Place", "Step", "differences", "next_step"]
+__all__ = ["Differences", "Found", "Place", "Step", "Verdict", "differences", "next_step", "verdict"]
 
 Via = TypeVar("Via")
 """What a route leads to, resolved: anything that compares."""
@@ -89,3 +90,33 @@ it."""
 def next_step(*, wanted: bool, in_kernel: bool, announced: bool) -> Step:
     """What to do next for a destination that both the kernel and upstream should have (rule G3)."""
     return _STEPS[wanted, in_kernel, announced]
+
+
+class Verdict(enum.Enum):
+    """How a route of ours stands among the routes that others have for its prefix in its table (rule N7)."""
+
+    FREE = "nobody else has a route for it"
+    WINS = "others have routes with a higher metric"
+    BEATEN = "another route has a lower metric"
+    BLOCKED = "another route has its place"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is, or would be, the one that packets take: upstream may hear of it."""
+        return self in (Verdict.FREE, Verdict.WINS)
+
+
+def verdict(place: Place, foreign: Iterable[Found[Via]]) -> tuple[Verdict, Found[Via] | None]:
+    """How a route of ours at a place stands, and the route of somebody else that it is so by, None where it is free.
+
+    ``foreign`` are the others' routes for that prefix in that table, whatever their kind: a blackhole counts too. Of
+    several with lower metrics it is the lowest, of several with higher ones too: the one that packets take, or would.
+    A place that is taken goes before all: what is not there beats nobody, and is beaten by nobody.
+    """
+    found = {one.place.metric: one for one in foreign}
+    if not found:
+        return Verdict.FREE, None
+    if place.metric in found:
+        return Verdict.BLOCKED, found[place.metric]
+    lowest = min(found)
+    return Verdict.BEATEN if lowest < place.metric else Verdict.WINS, found[lowest]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rri_bgp.rri.reconcile import Found, Place, Step, differences, next_step
+from rri_bgp.rri.reconcile import Found, Place, Step, Verdict, differences, next_step, verdict
 from tests.values import pfx
 
 OURS, OTHERS = 186, 4
@@ -62,3 +62,21 @@ def test_g3_the_kernel_is_first_to_have_a_route_and_last_to_lose_it(
                 in_kernel = False
         assert len(taken) <= 2
     assert (in_kernel, announced) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected", "by"),
+    [
+        ((), Verdict.FREE, None),
+        ((11,), Verdict.WINS, 11),
+        ((1024, 11), Verdict.WINS, 11),
+        ((0,), Verdict.BEATEN, 0),
+        ((20, 9, 5), Verdict.BEATEN, 5),
+        ((10,), Verdict.BLOCKED, 10),
+        ((5, 10, 20), Verdict.BLOCKED, 10),
+    ],
+)
+def test_n7_the_lower_metric_counts_whoever_has_it(metrics: tuple[int, ...], expected: Verdict, by: int | None) -> None:
+    others = {metric: Found(Place(254, NETS[0], metric), OTHERS, "dev eth1") for metric in metrics}
+    assert verdict(Place(254, NETS[0], 10), iter(others.values())) == (expected, None if by is None else others[by])
+    assert expected.counts == all(metric > 10 for metric in metrics)
