@@ -97,12 +97,13 @@ def number(data: bytes, found: Found, kind: int) -> int:
     Raises:
         NetlinkError: its value is shorter than four bytes.
     """
-    if kind not in found:
+    place = found.get(kind)
+    if place is None:
         return 0
-    start, end = value(data, found, kind)
-    if end - start < 4:
-        raise NetlinkError(f"attribute {kind} with {end - start} bytes, which are too few")
-    return int(_U32.unpack_from(data, start)[0])
+    length = ATTRIBUTE.unpack_from(data, place)[0]
+    if length < 8:
+        raise NetlinkError(f"attribute {kind} with {length - 4} bytes, which are too few")
+    return int(_U32.unpack_from(data, place + 4)[0])
 
 
 def code(kind: int, data: bytes, start: int, end: int) -> int:

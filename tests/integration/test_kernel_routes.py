@@ -294,3 +294,16 @@ async def test_n5_a_route_through_a_nexthop_object_is_told_with_where_that_leads
     await kernel.space.run("sysctl", "-qw", "net.ipv4.nexthop_compat_mode=0")
     (found,) = kernel.routes()
     assert found.via == (Nexthop(None, 0),), "leads somewhere, the kernel does not say where"
+
+
+async def test_of_a_datagram_whose_requests_all_fail_every_answer_arrives(kernel: Routing) -> None:
+    """A socket's buffer of the default size has room for as many as are sent at once."""
+    via = kernel.via("via 203.0.113.1 dev eth0")
+    messages = (
+        requests.add(place("10.1.0.0/24"), via, OURS, number, ack=number == requests.AT_ONCE)
+        for number in range(1, requests.AT_ONCE + 1)
+    )
+    kernel.asking.send(b"".join(messages))
+    answers = [one for _ in range(requests.AT_ONCE) for one in read(kernel.asking.recv(1 << 16))]
+    refused = [Failed(number, errno.ENETUNREACH, "Nexthop has invalid gateway") for number in range(1, 101)]
+    assert answers == refused

@@ -1,0 +1,91 @@
+"""100,000 routes into the kernel and out of it, in a network namespace: ours, ``ip -batch``, and pyroute2 by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+
+from bench import BenchError
+from bench.cases import Runs
+from bench.figures import Figure, Ratio, Result, ratio
+from bench.routes import WAYS
+from bench.stage import ROOT
+
+__all__ = ["measure"]
+
+ROUTES = 100_000
+FEW = 5_000
+"""For pyroute2 by itself, which takes some three hundred microseconds a route."""
+
+AIM = 2.0
+"""At most so many times what ``ip -batch`` takes."""
+
+_DEADLINE = 300.0
+
+_Taken = dict[str, dict[str, float]]
+
+
+async def measure(runs: Runs) -> Result:
+    """Runs all in turn, forwards and backwards, ``runs.rounds`` times."""
+    count, few = runs.sized(ROUTES), runs.sized(FEW)
+    found: list[_Taken] = []
+    for number in range(runs.rounds):
+        names = (list(WAYS), list(reversed(WAYS)))[number % 2]
+        found.append(await _round(count, few, names))
+        taken = ", ".join(f"{name} {found[-1][name]['add']:.2f} s" for name in names)
+        runs.tell(f"kernel {number + 1}/{runs.rounds}: {count} routes added: {taken}")
+    return _result(found, count, few)
+
+
+async def _round(count: int, few: int, names: list[str]) -> _Taken:
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    words = ("unshare", "--net", *user, sys.executable, "-m", "bench.routes", str(count), str(few), *names)
+    program = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=PIPE, cwd=ROOT)
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            out, error = await program.communicate()
+    except TimeoutError:
+        raise BenchError(f"kernel: {count} routes took more than {_DEADLINE:.0f} s") from None
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
+    if program.returncode:
+        raise BenchError(f"kernel: {error.decode(errors='replace').strip().splitlines()[-1]}")
+    taken: _Taken = json.loads(out)
+    return taken
+
+
+def _result(found: list[_Taken], count: int, few: int) -> Result:
+    def seconds(way: str, what: str, name: str) -> Figure:
+        return Figure(name, "s", tuple(one[way][what] for one in found))
+
+    def each(way: str, what: str, routes: int, name: str) -> Figure:
+        return Figure(name, "µs", tuple(one[way][what] / routes * 1e6 for one in found))
+
+    adding, deleting = seconds("ours", "add", "ours, adding"), seconds("ours", "delete", "ours, deleting")
+    ip_adding, ip_deleting = seconds("ip", "add", "ip -batch, adding"), seconds("ip", "delete", "ip -batch, deleting")
+    slow, quick = (
+        each("pyroute2", "add", few, "pyroute2 by itself, a route"),
+        each("ours", "add", count, "ours, a route"),
+    )
+    return Result(
+        name="kernel",
+        title=f"kernel: {count:,} routes in and out",
+        figures=(
+            adding, ip_adding, deleting, ip_deleting, quick, slow,
+            each("ours", "dump", count, "reading one back, in a dump"),
+        ),
+        ratios=(
+            ratio("ours / ip -batch, adding", adding, ip_adding, AIM),
+            ratio("ours / ip -batch, deleting", deleting, ip_deleting, AIM),
+            Ratio("pyroute2 by itself / ours", ratio("", slow, quick).pairs),
+        ),
+        notes=(
+            "the messages and the socket only: no table of what is wanted, no events, no next hop to resolve",
+            f"pyroute2 by itself: IPRoute.route() for each of {few:,}",
+        ),
+    )  # fmt: skip
