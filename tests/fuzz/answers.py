@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from rri_bgp.model import prefix_of
 from rri_bgp.sinks.exabgp import answers
@@ -16,7 +17,7 @@ from rri_bgp.sinks.exabgp.forms import destination_of
 from rri_bgp.sinks.exabgp.held import held_route
 from tests.fuzz.run import run
 
-__all__ = ["REAL", "check", "inputs", "main"]
+__all__ = ["REAL", "check", "inputs", "main", "target"]
 
 REAL: tuple[bytes, ...] = (
     b"done",
@@ -135,10 +136,14 @@ def _check_answer(answer: answers.Answer) -> None:
             assert len(text) <= 200
 
 
+def target() -> Callable[[bytes], object]:
+    """What is given one input after another."""
+    return partial(check, answers.Lines())
+
+
 def main(arguments: list[str]) -> int:
     """Runs COUNT inputs; the exit code."""
-    lines = answers.Lines()
-    return run(arguments, inputs, lambda _, data: check(lines, data))
+    return run(arguments, inputs, target())
 
 
 if __name__ == "__main__":

@@ -8,15 +8,17 @@ from __future__ import annotations
 import random
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 from rri_bgp.errors import NetlinkError
 from rri_bgp.sources.xfrm import wire
 from rri_bgp.sources.xfrm.table import XfrmTable
+from tests.fuzz.datagrams import datagrams
 from tests.fuzz.run import run
 from tests.unit.sources.netlink import ALGORITHM, attribute, message, template, userpolicy, usersa, usersa_id
 
-__all__ = ["REAL", "check", "inputs", "main"]
+__all__ = ["REAL", "check", "inputs", "main", "target"]
 
 _HUB, _PEER = "192.0.2.1", "192.0.2.2"
 _SA = usersa(_HUB, _PEER, 0x1000)
@@ -40,56 +42,32 @@ REAL: tuple[bytes, ...] = (
 )
 """Messages as the kernel writes them."""
 
-_LENGTHS = (0, 1, 3, 4, 15, 16, 17, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 _LIVES = 1000
 """Inputs that one table lives through."""
 
 
 def inputs(seed: int) -> Iterator[bytes]:
-    """Without end: random bytes, and real datagrams that are cut, changed in places, or nested into each other."""
-    dice = random.Random(seed)  # noqa: S311  # nobody's secret
-    while True:
-        kind = dice.random()
-        real = b"".join(dice.choice(REAL) for _ in range(dice.randrange(1, 4)))
-        if kind < 0.1:
-            yield dice.randbytes(dice.randrange(400))
-        elif kind < 0.3:
-            yield real[: dice.randrange(len(real) + 1)]
-        elif kind < 0.4:
-            yield message(dice.choice((0x10, 0x13, 0x14)), _OUT, attribute(dice.randrange(34), real))
-        else:
-            yield _mutated(dice, real)
+    """Without end, see ``datagrams``."""
+    return datagrams(seed, REAL, _nested)
 
 
-def _mutated(dice: random.Random, datagram: bytes) -> bytes:
-    found = bytearray(datagram)
-    for _ in range(dice.randrange(1, 5)):
-        at = dice.randrange(len(found) - 3)
-        match dice.randrange(4):
-            case 0:
-                found[at] = dice.randrange(256)
-            case 1:
-                struct.pack_into("=I", found, at & ~3, dice.choice(_LENGTHS))
-            case 2:
-                struct.pack_into("=H", found, at & ~1, dice.choice(_LENGTHS) & 0xFFFF)
-            case _:
-                found[at:at] = found[at : at + dice.randrange(1, 64)]
-    return bytes(found)
+def _nested(dice: random.Random, real: bytes) -> bytes:
+    return message(dice.choice((0x10, 0x13, 0x14)), _OUT, attribute(dice.randrange(34), real))
 
 
 def check(table: XfrmTable, data: bytes, now: float = 0.0) -> int:
     """Gives an input to a table; returns how many messages it had. Raises where something is not as it must be."""
-    count = 0
+    messages = 0
     for found in _parsed(data):
-        count += 1
+        messages += 1
         assert table.take(found).isprintable()
         if isinstance(found, wire.Policy):
             assert all(str(one) for one in wire.selectors(found.key.selector))
             assert wire.mirrored(wire.mirrored(found.key.selector)) == found.key.selector
-    assert count <= len(data) // 16
+    assert messages <= len(data) // 16
     for pair in table.changes(now).values():
         assert pair is None or pair.remote_ts
-    return count
+    return messages
 
 
 def _parsed(data: bytes) -> Iterator[wire.Message]:
@@ -106,16 +84,22 @@ def _parsed(data: bytes) -> Iterator[wire.Message]:
     assert len(what) < 200
 
 
-def main(arguments: list[str]) -> int:
-    """Runs COUNT inputs; the exit code."""
-    tables = [XfrmTable("xfrm")]
+def target() -> Callable[[bytes], object]:
+    """What is given one input after another. A table lives through ``_LIVES`` of them."""
+    tables, numbers = [XfrmTable("xfrm")], count()
 
-    def one(number: int, data: bytes) -> None:
+    def one(data: bytes) -> None:
+        number = next(numbers)
         if number % _LIVES == 0:
             tables[0] = XfrmTable("xfrm")
         check(tables[0], data, number / 10)
 
-    return run(arguments, inputs, one)
+    return one
+
+
+def main(arguments: list[str]) -> int:
+    """Runs COUNT inputs; the exit code."""
+    return run(arguments, inputs, target())
 
 
 if __name__ == "__main__":

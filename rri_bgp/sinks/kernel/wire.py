@@ -65,6 +65,7 @@ _VERSIONS = {2: 4, 10: 6}
 _BITS = {4: 32, 6: 128}
 _SIZES = frozenset((4, 16))
 _LONGEST_TEXT = 200
+"""Bytes of a text that are read: the kernel's own are shorter."""
 _ALIKE = 8192
 """How many ways of the last ones are kept: the routes of a hub lead over few."""
 
@@ -211,7 +212,7 @@ def _prefix(version: int, length: int, data: bytes, found: Found) -> Prefix:
     bits = _BITS[version]
     start, end = value(data, found, _DST)
     if length > bits or (end - start) << 3 != (bits if start else 0) or (length and not start):
-        raise NetlinkError(f"no IPv{version} prefix: {data[start:end].hex()[:_LONGEST_TEXT]}/{length}")
+        raise NetlinkError(f"no IPv{version} prefix: {data[start:end].hex()[:64]}/{length}")
     host = bits - length
     return Prefix(version, int.from_bytes(data[start:end], "big") >> host << host, length)
 
@@ -281,7 +282,7 @@ def _big(found: int) -> int:
 def _text(data: bytes, found: Found, kind: int) -> str:
     """A text of the kernel's, without the zero at its end. A link's name may be any bytes."""
     start, end = value(data, found, kind)
-    text = data[start:end].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+    text = data[start:end].partition(b"\0")[0][:_LONGEST_TEXT].decode("utf-8", "backslashreplace")
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
@@ -302,4 +303,4 @@ def _why(kind: int, flags: int, data: bytes, start: int, end: int) -> str:
     if kind == netlink.ERROR and end - start >= netlink.HEADER.size:
         (length,) = _MESSAGE.unpack_from(data, start)
         start += netlink.HEADER.size if flags & _CAPPED else length + 3 & ~3
-    return _text(data, attributes(data, start, end), _ERROR_TEXT)[:_LONGEST_TEXT]
+    return _text(data, attributes(data, start, end), _ERROR_TEXT)
