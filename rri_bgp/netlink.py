@@ -43,6 +43,7 @@ DUMP_INTERRUPTED = 0x10
 """NLM_F_DUMP_INTR: something changed since the message before, so the dump may have holes."""
 
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_MAX_ERRNO = 4095  # linux/err.h
 _I32, _U32 = Struct("=i"), Struct("=I")
 
 Found = dict[int, int]
@@ -110,10 +111,13 @@ def code(kind: int, data: bytes, start: int, end: int) -> int:
     """The errno of an ERROR or a DONE, 0 where all is well; an empty DONE is well.
 
     Raises:
-        NetlinkError: it has none.
+        NetlinkError: it has none, or one that there cannot be.
     """
     if kind == DONE and start == end:
         return 0
     if end - start < 4:
         raise NetlinkError("an error without its number")
-    return -int(_I32.unpack_from(data, start)[0])
+    errno = -int(_I32.unpack_from(data, start)[0])
+    if not 0 <= errno <= _MAX_ERRNO:
+        raise NetlinkError(f"an error with the number {errno}")
+    return errno

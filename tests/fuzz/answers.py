@@ -133,7 +133,7 @@ def _check_answer(answer: answers.Answer) -> None:
     if isinstance(answer, answers.NeighborEvent):
         for text in (answer.neighbor.local, answer.neighbor.peer, answer.neighbor.state, answer.neighbor.reason):
             assert text.isprintable()
-            assert len(text) <= 200
+            assert len(text) <= 256, "what ``rri_bgp.text.plain`` leaves of it"
 
 
 def target() -> Callable[[bytes], object]:

@@ -6,6 +6,7 @@ for every input is in ``check``. An input that breaks it is printed and ends the
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import sys
@@ -107,7 +108,7 @@ def _check(said: wire.News) -> None:
         assert said.name.isprintable()
         assert len(said.name) <= 800
     if isinstance(said, wire.Failed):
-        assert said.errno
+        assert os.strerror(said.errno)
         assert said.text.isprintable()
         assert len(said.text) <= 800
 

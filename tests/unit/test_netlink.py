@@ -74,3 +74,9 @@ def test_an_answer_has_its_number_and_only_an_end_may_be_empty() -> None:
     for kind, end in ((netlink.ERROR, 0), (netlink.ERROR, 3), (netlink.DONE, 3)):
         with pytest.raises(NetlinkError, match="without its number"):
             netlink.code(kind, data, 0, end)
+
+
+@pytest.mark.parametrize("number", [1, -4096, -(2**31), 2**31 - 1])
+def test_an_errno_is_one_that_there_can_be(number: int) -> None:
+    with pytest.raises(NetlinkError, match=f"an error with the number {-number}"):
+        netlink.code(netlink.ERROR, struct.pack("=i", number), 0, 4)
