@@ -20,11 +20,12 @@ from rri_bgp.changeover import Changeover, Reviews
 from rri_bgp.history import History
 from rri_bgp.missing import MissingLog
 from rri_bgp.model import Destination, Owner, SaKey, SaPair
+from rri_bgp.outlets import Outlets
 from rri_bgp.refusals import RefusalLog
 from rri_bgp.rri import Policy, Rib
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.tunnels import Tunnels
-from rri_bgp.sinks import Sink
+from rri_bgp.sinks import Sink, Wanted
 from rri_bgp.sources import Source
 
 __all__ = ["Controller", "Listener", "SourceStatus"]
@@ -66,11 +67,7 @@ class Controller:
         self.history = History()
         self.refusals = RefusalLog()
         self.missing = MissingLog()
-        self.sinks: list[Sink] = []
-        """Those that are fed, and those whose other side has gone, until one of the same name takes their place."""
-        self._fed: set[str] = set()
-        self._bound: set[str] = set()
-        """Sinks that may not withdraw yet."""
+        self.outlets = Outlets(self.rib, lambda: self.is_caught_up)
         self._backlog = Backlog(self.tunnels.sa)
         self._reviews = Reviews(self.rib)
         self._changeover: Changeover | None = None
@@ -91,19 +88,23 @@ class Controller:
         self._status = {source.name: SourceStatus(source.name) for source in sources}
         self._watch_suspects(policy)
 
+    @property
+    def sinks(self) -> list[Sink]:
+        """Those that are fed, and those whose other side has gone, until one of the same name takes their place."""
+        return self.outlets.sinks
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a sink that announces is to read."""
+        return self.outlets.wanted
+
     def add_sink(self, sink: Sink) -> None:
         """Feeds a sink from now on, beginning with all there is. It takes the place of one of the same name."""
-        self.sinks = [other for other in self.sinks if other.name != sink.name] + [sink]
-        self._fed.add(sink.name)
-        if len(self.rib):
-            sink.changed(self.rib.destinations())
-        self._bound.add(sink.name)
-        if self.is_caught_up:
-            self._allow_withdraw()
+        self.outlets.add(sink)
 
     def has_sink(self, name: str) -> bool:
         """Whether a sink of that name is fed."""
-        return name in self._fed
+        return self.outlets.is_fed(name)
 
     async def drain(self, sink: Sink) -> None:
         """Feeds a sink until its other side is gone, or cancelled."""
@@ -111,13 +112,15 @@ class Controller:
         try:
             await sink.run()
         finally:
-            self._fed.discard(sink.name)
+            self.outlets.remove(sink)
 
     async def finish(self) -> None:
         """Told to end: each sink leaves its routes or withdraws them, as its settings say."""
-        async with asyncio.TaskGroup() as group:
-            for sink in self._live():
-                group.create_task(sink.finish())
+        await self.outlets.finish()
+
+    def released(self, destinations: Iterable[Destination]) -> None:
+        """See ``Feeder``."""
+        self.outlets.released(destinations)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tells somebody of every change from now on. Returns what ends that."""
@@ -160,8 +163,7 @@ class Controller:
         self._reviews.clear()
         self._watch_suspects(policy)
         log.info("policy taken: %d routes change, %d are there now", len(changed), len(self.rib))
-        for sink in self._live():
-            sink.take_settings(policy)
+        self.outlets.take_settings(policy)
         self._note(set(), told.keys())
         self._note_all_refusals()
         self._moves.extend(changed)
@@ -208,9 +210,6 @@ class Controller:
 
     # State -----------------------------------------------------------------------------------------------------------
 
-    def _live(self) -> list[Sink]:
-        return [sink for sink in self.sinks if sink.name in self._fed]
-
     @property
     def complete(self) -> bool:
         """Whether every source has given its first snapshot, and everything around has been looked at."""
@@ -231,7 +230,7 @@ class Controller:
         """Whether all there is to say has been said: every source complete, a sink there, none with anything to do."""
         if not self.is_caught_up or self._reviews or self._moves or self._changeover is not None:
             return False
-        statuses = [sink.status() for sink in self._live()]
+        statuses = [sink.status() for sink in self.outlets.live]
         return bool(statuses) and all(status.ready and not status.pending for status in statuses)
 
     def sources(self) -> tuple[SourceStatus, ...]:
@@ -295,13 +294,7 @@ class Controller:
         if not self._has_caught_up:
             self._has_caught_up = True
             log.info("all sources complete: %d SA pairs, %d routes", len(self.rib.sas()), len(self.rib))
-        self._allow_withdraw()
-
-    def _allow_withdraw(self) -> None:
-        for sink in self._live():
-            if sink.name in self._bound:
-                self._bound.discard(sink.name)
-                sink.allow_withdraw()
+        self.outlets.allow_withdraw()
 
     def _take_piece(self, *, is_bulk: bool) -> None:
         self._hear(self._backlog.next_piece(), bulk=is_bulk)
@@ -355,16 +348,13 @@ class Controller:
             return
         is_bulk = len(self._moves) > _AT_ONCE
         piece = [self._moves.popleft() for _ in range(min(len(self._moves), PIECE if is_bulk else _AT_ONCE))]
-        for sink in self._live():
-            sink.changed(piece, bulk=is_bulk, moves=True)
+        self.outlets.changed(piece, bulk=is_bulk, moves=True)
         self._note(set(piece), ())
 
     def _tell_changed(self, changed: set[Destination], keys: Collection[SaKey], *, bulk: bool) -> None:
-        if changed:
-            for sink in self._live():
-                sink.changed(changed, bulk=bulk)
-            if self._changeover is not None:
-                self._changeover.doubt(changed)
+        self.outlets.changed(changed, bulk=bulk)
+        if changed and self._changeover is not None:
+            self._changeover.doubt(changed)
         self._note(changed, keys)
 
     def _note(self, changed: set[Destination], keys: Collection[SaKey]) -> None:

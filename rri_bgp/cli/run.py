@@ -18,7 +18,15 @@ import click
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, RriError, rri_error_in
-from rri_bgp.policy import Config, ReplaySettings, SourceSettings, ViciSettings, XfrmSettings, load
+from rri_bgp.policy import (
+    Config,
+    KernelSettings,
+    ReplaySettings,
+    SourceSettings,
+    ViciSettings,
+    XfrmSettings,
+    load,
+)
 from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks import Sink
@@ -78,6 +86,8 @@ def run(config: Path, log_level: str) -> None:
         _collect_garbage_rarely()
         sources = _sources(settings.sources)
         controller = Controller(settings.policy, sources, looks_around=True)
+        if settings.kernel is not None:
+            _lay(controller, settings.kernel)
         asyncio.run(_run(controller, settings))
     except (RriError, BaseExceptionGroup) as raised:
         error = rri_error_in(raised)
@@ -126,6 +136,13 @@ def _source(settings: SourceSettings) -> Source:
             return ViciSource(settings)
 
 
+def _lay(controller: Controller, settings: KernelSettings) -> None:
+    """The kernel has a route before anybody is told of it. Likewise: only who changes the kernel imports how."""
+    from rri_bgp.sinks.kernel.sink import KernelSink  # noqa: PLC0415
+
+    controller.outlets.lay(KernelSink(controller.rib, settings, controller.outlets))
+
+
 def _collect_garbage_rarely() -> None:
     """The tables are large and hold no cycles: looking through them for garbage stops everything, 0.2 s at 100,000."""
     gc.freeze()
@@ -158,6 +175,7 @@ def _is_helper(settings: Config) -> bool:
 
 
 async def _feed(controller: Controller, settings: Config, streams: Streams | None) -> None:
+    """Until ExaBGP, where it runs this, is gone."""
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(controller.drain(sink)) for sink in _sinks(controller, settings)]
         await _feed_exabgps(controller, settings, streams)
@@ -167,19 +185,21 @@ async def _feed(controller: Controller, settings: Config, streams: Streams | Non
 
 def _sinks(controller: Controller, settings: Config) -> Iterator[Sink]:
     """Those that are fed from start to end. As for the sources: only what is used is imported."""
+    if controller.outlets.foundation is not None:
+        yield controller.outlets.foundation
     if settings.hand_off is not None:
         from rri_bgp.sinks.handoff.sink import HandOffSink  # noqa: PLC0415
 
-        yield HandOffSink(controller.rib, settings.hand_off)
+        yield HandOffSink(controller.wanted, settings.hand_off, released=controller.released)
 
 
 async def _feed_exabgps(controller: Controller, settings: Config, streams: Streams | None) -> None:
     if settings.exabgp is None:
         await asyncio.Event().wait()
     elif streams is not None:
-        await controller.drain(ExabgpSink(controller.rib, *streams, settings.exabgp))
+        await controller.drain(ExabgpSink(controller.wanted, *streams, settings.exabgp, released=controller.released))
     elif settings.exabgp.listen is not None:
-        await accept_exabgps(controller, controller.rib, settings.exabgp.listen, settings.exabgp)
+        await accept_exabgps(controller, controller.wanted, settings.exabgp.listen, settings.exabgp)
 
 
 def _on_signals(group: asyncio.TaskGroup, reloader: Reloader) -> asyncio.Event:

@@ -11,10 +11,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rri_bgp.model import Destination, Path, Route
+from rri_bgp.model import Destination, Path, Prefix, Route
 from rri_bgp.rri.entries import Policy
 
-__all__ = ["Feeder", "NeighborRoute", "NeighborState", "RouteState", "Sink", "SinkRoute", "SinkStatus", "Wanted"]
+__all__ = [
+    "Feeder",
+    "Foundation",
+    "KernelEntry",
+    "KernelHop",
+    "NeighborRoute",
+    "NeighborState",
+    "RouteState",
+    "Sink",
+    "SinkRoute",
+    "SinkStatus",
+    "Upstream",
+    "Wanted",
+]
 
 
 class Wanted(Protocol):
@@ -128,6 +141,9 @@ class Sink(Protocol):
     def retry(self) -> None:
         """Try again what was refused."""
 
+    def holds(self, destination: Destination, /) -> bool:
+        """Whether the other side is there and has it, or may have it."""
+
     def route(self, destination: Destination, /) -> SinkRoute:
         """How far the sink is with a destination, for each neighbour."""
 
@@ -141,6 +157,53 @@ class Sink(Protocol):
         """The controller is told to end, ``run`` still runs: leaves the routes or withdraws them, as settings say."""
 
 
+class Upstream(Protocol):
+    """Those who announce, as the sink sees them that has to be there first and to go last (rule G3): the controller."""
+
+    def tell(self, destinations: Collection[Destination], *, bulk: bool) -> None:
+        """Upstream may hear of these now, or may not any more: look again."""
+
+    def has(self, destination: Destination, /) -> bool:
+        """Whether any of them has told upstream of it, and not yet that it is gone."""
+
+    def may_withdraw(self) -> None:
+        """The kernel has been looked through: from now on upstream may be told that something is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelHop:
+    """One way of a kernel route: ``gateway`` is empty where there is none; ``device`` is a name."""
+
+    gateway: str
+    device: str
+    onlink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KernelEntry:
+    """A route as the kernel has it, or why it has none; ``hops`` is empty for a blackhole too."""
+
+    state: RouteState
+    table: int
+    metric: int | None
+    hops: tuple[KernelHop, ...]
+    reason: str = ""
+
+
+class Foundation(Sink, Protocol):
+    """The sink on which the others build: upstream hears of what it has (rules G3, N7)."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the others may announce."""
+
+    def released(self, destinations: Iterable[Destination] | None = None) -> None:
+        """Upstream was told that these are gone; None: somebody who tells it is gone."""
+
+    def entry(self, vrf: str, prefix: Prefix) -> KernelEntry:
+        """What is there for a prefix in a VRF, empty for the default one."""
+
+
 class Feeder(Protocol):
     """Who feeds sinks that come and go: the controller."""
 
@@ -149,3 +212,6 @@ class Feeder(Protocol):
 
     async def drain(self, sink: Sink) -> None:
         """Feeds a sink until its other side is gone, or cancelled."""
+
+    def released(self, destinations: Iterable[Destination]) -> None:
+        """Upstream has been told that these are gone."""

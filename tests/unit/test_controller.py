@@ -61,6 +61,9 @@ class Recorder:
     def take_settings(self, policy: Policy) -> None:
         self.told.append(f"settings of {len(policy.entries)} entries")
 
+    def holds(self, destination: Destination, /) -> bool:
+        return False
+
     def route(self, destination: Destination, /) -> SinkRoute:
         return SinkRoute(RouteState.ABSENT)
 

@@ -81,5 +81,5 @@ async def _attach(
         log.error("an ExaBGP named %s is attached already; `rri-bgp attach --name` gives another one", name)
         return
     log.info("ExaBGP %s is attached", name)
-    await feeder.drain(ExabgpSink(wanted, reader, writer, settings, name=name))
+    await feeder.drain(ExabgpSink(wanted, reader, writer, settings, name=name, released=feeder.released))
     log.info("ExaBGP %s is gone; its routes stay until it is back", name)

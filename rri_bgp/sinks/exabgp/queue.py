@@ -227,6 +227,13 @@ class DrainingQueue:
             return KeyState(RouteState.PENDING, paths)
         return KeyState(RouteState.CONFIRMED if paths else RouteState.ABSENT, paths)
 
+    def holds(self, destination: Destination) -> bool:
+        """Whether ExaBGP has it, in whatever shape, or may have it once it has answered."""
+        if destination in self._held or destination in self._aloft:
+            return True
+        numbers = self._numbers.get(destination, ())
+        return any(self._expected(Numbered(destination, number)) is not None for number in numbers)
+
     @property
     def confirmed(self) -> int:
         """How many keys ExaBGP holds."""

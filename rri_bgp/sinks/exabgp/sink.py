@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from rri_bgp.errors import EnvironmentProblem
@@ -49,10 +49,13 @@ class ExabgpSink:
         settings: ExabgpSettings,
         *,
         name: str = "exabgp",
+        released: Callable[[Iterable[Destination]], None] | None = None,
     ) -> None:
+        """``released`` is called with what ExaBGP has taken back."""
         self._wanted = wanted
         self._settings = settings
         self._name = name
+        self._released = released
         self._talk = Talk(reader, writer, self, settings.ack_timeout, name)
         self._counters = self._talk.counters
         self._dialect = EXABGP5
@@ -107,6 +110,13 @@ class ExabgpSink:
             view.try_again()
             view.queue.retry_refused()
         self._talk.pump()
+
+    def holds(self, destination: Destination, /) -> bool:
+        """See ``Sink``."""
+        if not self._talk.is_open or not self._is_ready:
+            return False
+        found = ((view.queue, view.inward(destination)) for view in self._views if not view.is_deaf)
+        return any(here is not None and queue.holds(here) for queue, here in found)
 
     def route(self, destination: Destination, /) -> SinkRoute:
         """See ``Sink``."""
@@ -202,6 +212,9 @@ class ExabgpSink:
         self._is_in_doubt = False
         self._speaking.refusals = _TAKEN
         self._counters[_DONE[command.verb]] += len(command.destinations)
+        if self._released is not None and command.verb is Verb.WITHDRAW:
+            found = map(self._speaking.outward, command.destinations)
+            self._released([destination for destination in found if destination is not None])
 
     def refused(self) -> None:
         """See ``Speaker``."""

@@ -121,7 +121,7 @@ class View:
             return destinations
         return [here for here in map(self.inward, destinations) if here is not None]
 
-    def _outward(self, destination: Destination) -> Destination | None:
+    def outward(self, destination: Destination) -> Destination | None:
         """What the policy calls it, None where it has no such VRF."""
         if self.terms.vrf is not None:
             return _in_vrf(destination, self.terms.vrf) if not vrf_of(destination) else None
@@ -136,7 +136,7 @@ class View:
         """See ``queue.Desired``."""
         if self._is_plain and isinstance(here, Prefix):
             return self._wanted.path(here)
-        destination = self._outward(here)
+        destination = self.outward(here)
         if destination is None:
             return None
         if not self._is_plain:

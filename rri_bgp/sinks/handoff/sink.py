@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rri_bgp.errors import RriError
 from rri_bgp.model import Destination, Prefix
@@ -35,8 +35,17 @@ _BACKOFF = 0.5
 class HandOffSink:
     """See ``rri_bgp.sinks.Sink`` for the contract. Needs CAP_NET_ADMIN."""
 
-    def __init__(self, wanted: Wanted, settings: HandOffSettings, *, name: str = "hand-off") -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        settings: HandOffSettings,
+        *,
+        name: str = "hand-off",
+        released: Callable[[Iterable[Destination]], None] | None = None,
+    ) -> None:
+        """``released`` is called with what is in the table no more."""
         self._wanted = wanted
+        self._released = released
         self._settings = settings
         self._name = name
         self._ledger = Ledger(self._desired)
@@ -73,6 +82,10 @@ class HandOffSink:
         """See ``Sink``."""
         self._ledger.retry()
         self._pump()
+
+    def holds(self, destination: Destination, /) -> bool:
+        """See ``Sink``."""
+        return self._table is not None and isinstance(destination, Prefix) and bool(self._ledger.marks(destination))
 
     def route(self, destination: Destination, /) -> SinkRoute:
         """See ``Sink``."""
@@ -194,6 +207,8 @@ class HandOffSink:
         gone = sum(change.gone for change in changes)
         self._counters["deleted"] += gone
         self._counters["added"] += len(changes) - gone
+        if gone and self._released is not None:
+            self._released([change.prefix for change in changes if change.gone])
 
     def _fails(self, error: Exception) -> None:
         """Ends the session: all is read again, or it is said why it cannot be."""

@@ -72,6 +72,9 @@ class Table:
 
     async def finish(self) -> None: ...
 
+    def holds(self, destination: Destination, /) -> bool:
+        return False
+
     def route(self, destination: Destination, /) -> SinkRoute:
         return self.has.get(destination, SinkRoute(RouteState.ABSENT))
 
