@@ -12,6 +12,7 @@ from pydantic.json_schema import WithJsonSchema
 
 from rri_bgp.policy.fields import did_you_mean, wrong
 from rri_bgp.policy.yaml_text import show
+from rri_bgp.protocols import OWNERS
 
 __all__ = [
     "MAIN",
@@ -33,16 +34,6 @@ OF_SINK = f"main, or a whole number, 1..{MAX_TABLE}"
 OF_HAND_OFF = f"a whole number, 1..{MAX_TABLE}"
 OF_PROTOCOL = "a whole number, 1..255, that is nobody else's"
 """What is allowed at the keys."""
-
-_OWNERS = {
-    1: "ICMP redirects", 2: "the kernel", 3: "boot scripts", 4: "the administrator (static)", 8: "gated",
-    9: "router advertisements", 10: "MRT", 11: "FRR (zebra)", 12: "BIRD", 13: "DECnet", 14: "XORP", 15: "Netsukuku",
-    16: "the DHCP client", 17: "mrouted", 18: "keepalived", 42: "Babel", 84: "OVN", 99: "Open/R", 186: "FRR (bgpd)",
-    187: "FRR (isisd)", 188: "FRR (ospfd)", 189: "FRR (ripd)", 190: "FRR (ripngd)", 191: "FRR (nhrpd)",
-    192: "FRR (eigrpd)", 193: "FRR (ldpd)", 194: "FRR (sharpd)", 195: "FRR (pbrd)", 196: "FRR (staticd)",
-    197: "FRR (fabricd)", 198: "FRR (pathd)",
-}  # fmt: skip
-"""Whose a protocol number is: linux/rtnetlink.h, ``RTPROT_*``, and zebra/rt_netlink.h of FRR."""
 
 
 def _is_number(value: object) -> TypeGuard[int]:
@@ -75,8 +66,8 @@ def _sink_table(value: object) -> int:
 
 
 def _protocol(value: object) -> object:
-    if _is_number(value) and value in _OWNERS:
-        owner = _OWNERS[value]
+    if _is_number(value) and value in OWNERS:
+        owner = OWNERS[value]
         hint = "FRR removes all routes that have a number of its own when it starts" if owner.startswith("FRR") else ""
         raise wrong(f"protocol {value} belongs to {owner}; allowed: {OF_PROTOCOL}, as 82", hint)
     return value

@@ -1,4 +1,4 @@
-"""A network namespace of its own, and in it a program of this project that has no rights and reports in JSON lines."""
+"""A network namespace of its own, and in it a program of this project that reports in JSON lines."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class Namespace:
                 self.lines += 1
         return self.said
 
+    def say(self, what: object) -> None:
+        """Tells the program something, as a JSON line on its stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(what).encode() + b"\n")
+
     def pause(self) -> None:
         """Stops the program until ``resume``."""
         self.process.send_signal(signal.SIGSTOP)
@@ -65,17 +70,18 @@ _USER_TO_MAKE = () if _AS_ROOT else ("--user", "--map-root-user")
 
 @contextlib.asynccontextmanager
 async def namespace(
-    module: str, *arguments: str, speaks: bool = True, rights: bool = False
+    module: str, *arguments: str, speaks: bool = True, rights: bool | str = False
 ) -> AsyncIterator[Namespace]:
     """Runs a module in a new namespace with a link ``eth0`` (its other end: ``eth1``), and without any capability.
 
-    ``speaks``: it says something as soon as it runs. ``rights``: it keeps its capabilities.
+    ``speaks``: it says something as soon as it runs. ``rights``: it keeps its capabilities, or this one.
     """
+    bounds = f"-all,+{rights}" if isinstance(rights, str) else "-all"
     process = await asyncio.create_subprocess_exec(
         "unshare", "--net", *_USER_TO_MAKE,
-        *(() if rights else ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")),
+        *(() if rights is True else ("setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs")),
         sys.executable, "-m", module, *arguments,
-        stdout=PIPE, limit=1 << 24,
+        stdin=PIPE, stdout=PIPE, limit=1 << 24,
     )  # fmt: skip
     made = Namespace(process)
     try:

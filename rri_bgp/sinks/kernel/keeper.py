@@ -1,0 +1,366 @@
+"""Makes the kernel's routes agree with the policy's, a few at a time, and says what upstream may hear of.
+
+Rules of this file: no I/O of its own, no clock. Level-triggered: a spot that is looked at is made from what is wanted
+now and what is there now; why it is looked at does not matter, and how often neither. A route of somebody else's is
+never touched (rule G6). What is new is added before what it replaces goes, and what nobody wants any more waits until
+upstream has let go of it (rule G3).
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+from rri_bgp.model import Destination, VrfPrefix
+from rri_bgp.protocols import owner_of
+from rri_bgp.rri.reconcile import Place, Verdict, verdict
+from rri_bgp.sinks.kernel.gate import Gate
+from rri_bgp.sinks.kernel.kernel import MAIN, Change, Kernel, Refusal, Spot, Verb
+from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
+from rri_bgp.sinks.kernel.resolve import Resolver, Target, via_for
+from rri_bgp.sinks.kernel.wire import Via
+
+__all__ = ["PATIENCE", "PIECE", "Fault", "Hindrance", "Keeper", "Wish"]
+
+PIECE = 64
+"""Spots that are worked on at once: a millisecond or two."""
+
+PATIENCE = 10.0
+"""Seconds that a route stays for upstream's sake after nobody wants it: it may have its own reasons not to let go."""
+
+
+class Hindrance(enum.Enum):
+    """Why a wanted route does not carry traffic: in a word, and in words that say what it is about."""
+
+    UNRESOLVED = ("unresolved", "{0}")
+    BLACKHOLED = ("unresolved", "{0}: a blackhole stands for it")
+    BLOCKED = ("blocked", "there is a route of {0} with the same metric, which is left alone (G6)")
+    BEATEN = ("beaten", "there is a better route, of {0} with metric {1}: upstream does not hear of this one (N7)")
+    REFUSED = ("refused", "the kernel refuses it: {0}")
+
+    def __init__(self, label: str, words: str) -> None:
+        self.label = label
+        self.words = words
+
+
+class Fault(NamedTuple):
+    """A hindrance and what it is about."""
+
+    why: Hindrance
+    about: tuple[object, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """It in words."""
+        return self.why.words.format(*self.about)
+
+
+class Wish(NamedTuple):
+    """What should be at a spot: a route of this metric that leads to these. ``crosses``: into another VRF."""
+
+    metric: int
+    targets: tuple[Target, ...]
+    crosses: bool = False
+
+
+class Keeper:
+    """See the head of this file.
+
+    ``wish`` says what should be at a spot now. ``is_held`` says whether upstream still has a destination.
+    ``stands_in``: a blackhole stands for what cannot be resolved.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        mirror: Mirror,
+        resolver: Resolver,
+        gate: Gate,
+        wish: Callable[[Spot], Wish | None],
+        is_held: Callable[[Destination], bool],
+        counters: Counter[str],
+        *,
+        stands_in: bool,
+    ) -> None:
+        self._kernel = kernel
+        self._mirror = mirror
+        self._resolver = resolver
+        self._gate = gate
+        self._wish = wish
+        self._is_held = is_held
+        self._counters = counters
+        self._stands_in = stands_in
+        self.vrfs: Mapping[int, str] = {}
+        """The VRF of each table that the policy uses, empty for the default one."""
+        self._urgent: dict[Spot, None] = {}
+        self._bulk: dict[Spot, None] = {}
+        self._leaving: dict[Spot, float] = {}
+        """Unwanted, and kept for upstream until it lets go, or until then; soonest first."""
+        self._faults: dict[Spot, Fault] = {}
+        self._refused: dict[Spot, tuple[Change, Refusal]] = {}
+        """What the kernel refused last at a spot: not tried again before ``try_again``."""
+        self._may_delete = False
+        self._bound: dict[Spot, None] = {}
+        """Have something that is to go, and that may not go yet."""
+        self.shadowed: set[Spot] = set()
+        """Ours, and charon has one of its own for the same traffic in a table that is looked up before."""
+        self._puzzles: dict[Spot, None] = {}
+        """Here the kernel is not as the mirror has it."""
+
+    # -- what to look at ---------------------------------------------------------------------------------------------
+
+    def look(self, spots: Iterable[Spot], *, bulk: bool = False) -> None:
+        """Something about these has changed."""
+        if not bulk:
+            self._urgent.update(dict.fromkeys(spots))
+        elif self._urgent:
+            self._bulk.update((spot, None) for spot in spots if spot not in self._urgent)
+        else:
+            self._bulk.update(dict.fromkeys(spots))
+
+    def allow_delete(self) -> None:
+        """Every source is complete: what nobody wants may go."""
+        self._may_delete = True
+        bound, self._bound = self._bound, {}
+        self.look(bound, bulk=True)
+
+    def look_at_puzzles(self) -> None:
+        """The mirror has been made as the kernel is."""
+        puzzles, self._puzzles = self._puzzles, {}
+        self.look(puzzles)
+
+    def try_again(self) -> None:
+        """Something has changed that may have been why the kernel refused."""
+        refused, self._refused = self._refused, {}
+        self.look(refused, bulk=True)
+
+    def released(self, spots: Iterable[Spot]) -> None:
+        """Upstream has let go of these."""
+        if self._leaving:
+            self.look(spot for spot in spots if spot in self._leaving)
+
+    def release_all(self) -> None:
+        """Somebody who may have held what is leaving is gone."""
+        self.look(self._leaving, bulk=True)
+
+    # -- what is so --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to look at."""
+        return not (self._urgent or self._bulk)
+
+    @property
+    def pending(self) -> int:
+        """How many spots are to be looked at, or wait: for upstream, or for leave to go."""
+        return len(self._urgent) + len(self._bulk) + len(self._leaving) + len(self._bound)
+
+    @property
+    def due(self) -> float | None:
+        """When the next route that waits for upstream goes anyway."""
+        return next(iter(self._leaving.values()), None)
+
+    def is_pending(self, spot: Spot) -> bool:
+        """Whether it is to be looked at, or waits."""
+        return any(spot in some for some in (self._urgent, self._bulk, self._leaving, self._bound))
+
+    @property
+    def faults(self) -> Mapping[Spot, Fault]:
+        """What hinders those whose route does not carry traffic."""
+        return self._faults
+
+    @property
+    def refused(self) -> int:
+        """How many routes cannot be had as they are wanted."""
+        return sum(fault.why is not Hindrance.BEATEN for fault in self._faults.values())
+
+    def destination(self, spot: Spot) -> Destination | None:
+        """What upstream calls it; None where the policy uses no such table."""
+        vrf = self.vrfs.get(spot.table)
+        if vrf is None:
+            return None
+        return VrfPrefix(vrf, spot.prefix) if vrf else spot.prefix
+
+    # -- work --------------------------------------------------------------------------------------------------------
+
+    def work(self, now: float, count: int = PIECE) -> None:
+        """Looks at so many spots, and does about them what is to be done.
+
+        Raises:
+            OSError: see ``Kernel``; they are to be looked at again.
+        """
+        for spot, deadline in self._leaving.items():
+            if deadline > now:
+                break
+            self._urgent[spot] = None
+        spots = self._take(count)
+        try:
+            if spots:
+                self._work(spots, now)
+        except OSError:
+            self._bulk.update(dict.fromkeys(spots))
+            raise
+
+    def _take(self, count: int) -> list[Spot]:
+        spots = list(islice(self._urgent, count))
+        for spot in spots:
+            del self._urgent[spot]
+        more = list(islice(self._bulk, count - len(spots)))
+        for spot in more:
+            del self._bulk[spot]
+        return spots + more
+
+    def _work(self, spots: Iterable[Spot], now: float) -> None:
+        aims = self._aims(spots)
+        changes: list[Change] = []
+        for spot, aim in aims.items():
+            changes += self._plan(spot, aim, now)
+        refused = self._kernel.change(changes) if changes else {}
+        for index, change in enumerate(changes):
+            self._note(change, refused.get(index))
+        for spot, aim in aims.items():
+            self._judge(spot, aim)
+
+    def _aims(self, spots: Iterable[Spot]) -> dict[Spot, _Aim | None]:
+        wishes = {spot: self._wish(spot) for spot in spots}
+        for spot, wish in wishes.items():
+            self._resolver.use(spot, () if wish is None else wish.targets)
+        self._resolver.resolve(target for wish in wishes.values() if wish is not None for target in wish.targets)
+        return {spot: None if wish is None else self._aim(spot, wish) for spot, wish in wishes.items()}
+
+    def _aim(self, spot: Spot, wish: Wish) -> _Aim:
+        ways = [self._resolver.way(target) for target in wish.targets]
+        reached = [way for way in ways if way.hops]
+        if reached:
+            return _Aim(wish.metric, via_for(spot.prefix, reached, crosses=wish.crosses))
+        why = ways[0].why if ways else "nobody says who the peer is"
+        if self._stands_in:
+            return _Aim(wish.metric, (), Fault(Hindrance.BLACKHOLED, (why,)))
+        return _Aim(wish.metric, None, Fault(Hindrance.UNRESOLVED, (why,)))
+
+    # -- what is to be done ------------------------------------------------------------------------------------------
+
+    def _plan(self, spot: Spot, aim: _Aim | None, now: float) -> list[Change]:
+        """The changes that bring a spot nearer to what it should be; the rest follows when they are made."""
+        ours = self._mirror.ours.get(spot, ())
+        if aim is not None and aim.via is not None:
+            place = Place(*spot, aim.metric)
+            here = [via for metric, via in ours if metric == aim.metric]
+            if here == [aim.via]:
+                self._leaving.pop(spot, None)
+                others = [Change(Verb.DELETE, Place(*spot, metric)) for metric, _ in ours if metric != aim.metric]
+                return others if others and self._may_go(spot) else []
+            if not self._mirror.is_taken(place):
+                if len(here) > 1:  # somebody has put another one beside ours: which of them goes nobody can say
+                    return [Change(Verb.DELETE, place) for _ in here] + [Change(Verb.ADD, place, aim.via)]
+                return self._unless_refused(spot, Change(Verb.REPLACE if here else Verb.ADD, place, aim.via))
+        if not ours:
+            self._leaving.pop(spot, None)
+            return []
+        if not self._may_go(spot) or self._is_waited_for(spot, now):
+            return []
+        gone = [Change(Verb.DELETE, Place(*spot, metric)) for metric, _ in ours]
+        return [change for one in gone for change in self._unless_refused(spot, one)]
+
+    def _unless_refused(self, spot: Spot, change: Change) -> list[Change]:
+        return [] if spot in self._refused and self._refused[spot][0] == change else [change]
+
+    def _may_go(self, spot: Spot) -> bool:
+        if not self._may_delete:
+            self._bound[spot] = None
+        return self._may_delete
+
+    def _is_waited_for(self, spot: Spot, now: float) -> bool:
+        """Whether what is at a spot must stay for a while, because upstream still sends here (rule G3)."""
+        destination = self.destination(spot)
+        if destination is None or not self._is_held(destination):
+            self._leaving.pop(spot, None)
+            return False
+        if self._leaving.setdefault(spot, now + PATIENCE) > now:
+            return True
+        del self._leaving[spot]
+        return False
+
+    # -- what has come of it -----------------------------------------------------------------------------------------
+
+    def _note(self, change: Change, refusal: Refusal | None) -> None:
+        verb, place, via = change
+        table, prefix, _ = place
+        if refusal is None:
+            self._counters[_COUNTED[verb]] += 1
+            if verb is Verb.DELETE:
+                self._mirror.drop(place)
+            else:
+                self._mirror.put(place, via)
+                if len(self._mirror.ours[spot := Spot(table, prefix)]) > 1:
+                    self._urgent[spot] = None  # what it replaces goes now
+        elif verb is Verb.DELETE and refusal.errno == errno.ESRCH:
+            self._mirror.drop(place)
+        elif refusal.errno == errno.EEXIST:
+            self._mirror.in_doubt = True
+            self._puzzles[Spot(table, prefix)] = None
+        else:
+            self._counters["refused by the kernel"] += 1
+            self._refused[Spot(table, prefix)] = (change, refusal)
+
+    def _judge(self, spot: Spot, aim: _Aim | None) -> None:
+        """Whether upstream may hear of it, and why not."""
+        destination = self.destination(spot)
+        self._note_shadow(spot, is_wanted=aim is not None)
+        if destination is None:
+            return
+        if aim is None:
+            self._faults.pop(spot, None)
+            self._refused.pop(spot, None)
+            self._gate.shut(destination)
+            return
+        fault, is_open = self._verdict(spot, aim)
+        if fault is not None:
+            self._faults[spot] = fault
+        elif self._faults:
+            self._faults.pop(spot, None)
+        if is_open:
+            self._gate.open(destination)
+        elif fault is not None:
+            self._gate.shut(destination)
+
+    def _verdict(self, spot: Spot, aim: _Aim) -> tuple[Fault | None, bool]:
+        """What hinders it, and whether upstream may hear of it. Neither: it is not there, and will be (drift)."""
+        metric, via, fault = aim
+        mirror = self._mirror
+        if via is None:
+            return fault, False
+        place = Place(*spot, metric)
+        standing, by = verdict(place, mirror.others(spot))
+        if by is not None and standing is Verdict.BLOCKED:  # also where ours is beside it: packets may take either
+            return Fault(Hindrance.BLOCKED, (owner_of(by.protocol),)), False
+        if by is not None and standing is Verdict.BEATEN and spot in mirror.ours:
+            return Fault(Hindrance.BEATEN, (owner_of(by.protocol), by.place.metric)), False
+        if mirror.via(place) == via:
+            return fault, True
+        if spot in self._refused:
+            refusal = self._refused[spot][1]
+            return Fault(Hindrance.REFUSED, (refusal.text or os.strerror(refusal.errno),)), False
+        return None, False
+
+    def _note_shadow(self, spot: Spot, *, is_wanted: bool) -> None:
+        if is_wanted and spot.table == MAIN and Spot(CHARON, spot.prefix) in self._mirror.foreign:
+            self.shadowed.add(spot)
+        elif self.shadowed:
+            self.shadowed.discard(spot)
+
+
+class _Aim(NamedTuple):
+    """A wish, resolved. ``via`` None: nothing is to be there; with a ``fault`` it does not lead where it should."""
+
+    metric: int
+    via: Via | None
+    fault: Fault | None = None
+
+
+_COUNTED = {Verb.ADD: "added", Verb.REPLACE: "replaced", Verb.DELETE: "deleted"}

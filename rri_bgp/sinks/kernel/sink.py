@@ -1,0 +1,374 @@
+"""This machine's kernel as a sink: the shell around what decides.
+
+``mirror.py`` is what is there, ``resolve.py`` where routes lead, ``keeper.py`` what is to be done, ``gate.py`` what
+upstream may hear of; ``watch.py`` follows what others do, ``sockets.py`` are the kernel. Here is when: what is told is
+done in the call that tells it, so that the kernel has a route before ExaBGP is told; what is too much for that is done
+in pieces, with turns for everybody between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
+
+from rri_bgp.errors import NetlinkError
+from rri_bgp.model import Address, Destination, Prefix
+from rri_bgp.policy.config import KernelSettings, OnExit, Unresolved
+from rri_bgp.rri.entries import Policy
+from rri_bgp.rri.kernel import Gateway, Hop, Interface, KernelKey, KernelRoute, KernelTable, destination_of, key_of
+from rri_bgp.rri.rib import Rib
+from rri_bgp.sinks import KernelEntry, KernelHop, RouteState, SinkRoute, SinkStatus, Upstream, Wanted
+from rri_bgp.sinks.kernel.devices import Devices
+from rri_bgp.sinks.kernel.gate import Gate
+from rri_bgp.sinks.kernel.keeper import Hindrance, Keeper, Wish
+from rri_bgp.sinks.kernel.kernel import MAIN, Spot
+from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
+from rri_bgp.sinks.kernel.resolve import Resolver, Target
+from rri_bgp.sinks.kernel.sockets import Requests, events_socket
+from rri_bgp.sinks.kernel.watch import Watch
+
+__all__ = ["KernelSink"]
+
+log = logging.getLogger(__name__)
+
+_RESYNC = 60.0
+_RETRY = 1.0
+"""Seconds before the kernel is looked at again after it would not tell."""
+
+_AT_ONCE = 512
+"""Destinations that are worked out in one turn: a few milliseconds."""
+
+_MANY = 16
+"""More than that at once is a large change: everything else goes first upstream."""
+
+
+class KernelSink:
+    """Makes the kernel have what is wanted. See ``rri_bgp.sinks.Sink`` and ``Foundation`` for the contract.
+
+    ``rib`` has to track (``Rib.track``), and ``changed`` is to be told what it tracked.
+    """
+
+    def __init__(self, rib: Rib, settings: KernelSettings, upstream: Upstream, *, resync: float = _RESYNC) -> None:
+        """Opens the socket to the kernel.
+
+        Raises:
+            EnvironmentProblem: this process may not change routes.
+        """
+        self._rib = rib
+        self._settings = settings
+        self._upstream = upstream
+        self._counters: Counter[str] = Counter()
+        self._requests = Requests(settings.protocol)
+        self._devices = Devices()
+        self._mirror = Mirror(settings.protocol)
+        self._gate = Gate(rib)
+        self._table = KernelTable(rib)
+        self._resolver = Resolver(self._requests, self._devices, self._mirror, self._redirected)
+        self._keeper = Keeper(
+            self._requests, self._mirror, self._resolver, self._gate, self._wish, self._is_held, self._counters,
+            stands_in=settings.unresolved is Unresolved.BLACKHOLE,
+        )  # fmt: skip
+        self._watch = Watch(self._mirror, self._devices, self._resolver, self._look, self._counters, resync)
+        self._untold: deque[Iterator[Destination]] = deque()
+        """Large changes that the table has yet to hear of."""
+        self._tables: dict[str, int] = {}
+        self._is_ready = self._may_withdraw = self._is_through = self._is_leaving = False
+        self._trouble = ""
+        self._warned: set[str] = set()
+        self._awake = asyncio.Event()
+        self._take_tables(rib.policy)
+
+    # -- the contract ------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """See ``Sink``."""
+        return "kernel"
+
+    @property
+    def wanted(self) -> Wanted:
+        """See ``Foundation``."""
+        return self._gate
+
+    def changed(self, destinations: Iterable[Destination], *, bulk: bool = False, moves: bool = False) -> None:
+        """See ``Sink``. What is little is in the kernel when this returns; ``moves`` makes no difference here."""
+        del moves
+        found = list(destinations)
+        if len(found) > _AT_ONCE:
+            self._untold.append(iter(found))
+        else:
+            self._hear_of(found, bulk=bulk)
+            self._act(bulk=bulk)
+        self._awake.set()
+
+    def allow_withdraw(self) -> None:
+        """See ``Sink``."""
+        self._may_withdraw = True
+        self._keeper.allow_delete()
+        self._awake.set()
+
+    def take_settings(self, policy: Policy) -> None:
+        """See ``Sink``. Tables that the policy uses no more are emptied; all routes are worked out anew."""
+        self._take_tables(policy)
+        self._look(map(self._spot, self._table.restart()), is_bulk=True)
+        self._look(self._mirror.ours, is_bulk=True)
+        self.retry()
+
+    def retry(self) -> None:
+        """See ``Sink``."""
+        self._keeper.try_again()
+        self._awake.set()
+
+    def released(self, destinations: Iterable[Destination] | None = None) -> None:
+        """See ``Foundation``."""
+        if destinations is None:
+            self._keeper.release_all()
+            self._awake.set()
+        else:
+            self._keeper.released(self._spot(key) for one in destinations if (key := key_of(one)) is not None)
+            self._act(bulk=False)
+
+    def holds(self, destination: Destination, /) -> bool:
+        """See ``Sink``."""
+        key = key_of(destination)
+        return key is not None and self._spot(key) in self._mirror.ours
+
+    def route(self, destination: Destination, /) -> SinkRoute:
+        """See ``Sink``."""
+        key = key_of(destination)
+        if key is None:
+            return SinkRoute(RouteState.ABSENT, reason="a flow has no place in the kernel's tables")
+        entry = self.entry(*key)
+        return SinkRoute(entry.state, None, entry.reason)
+
+    def entry(self, vrf: str, prefix: Prefix) -> KernelEntry:
+        """See ``Foundation``."""
+        spot = self._spot(KernelKey(vrf, prefix))
+        ours, wish = self._mirror.ours.get(spot, ()), self._wish(spot)
+        fault = self._keeper.faults.get(spot)
+        via = next((via for metric, via in ours if wish is None or metric == wish.metric), None)
+        if fault is not None:
+            state = RouteState.CONFIRMED if fault.why is Hindrance.BEATEN else RouteState.REFUSED
+        elif self._keeper.is_pending(spot) or (wish is None) != (via is None):
+            state = RouteState.PENDING
+        else:
+            state = RouteState.ABSENT if wish is None else RouteState.CONFIRMED
+        hops = tuple(
+            KernelHop("" if hop.gateway is None else str(hop.gateway), self._devices.name(hop.device), hop.onlink)
+            for hop in via or ()
+        )
+        metric = wish.metric if wish is not None else ours[0][0] if ours else None
+        return KernelEntry(state, spot.table, metric, hops, "; ".join(self._reasons(spot)))
+
+    def _reasons(self, spot: Spot) -> Iterator[str]:
+        fault = self._keeper.faults.get(spot)
+        if fault is not None:
+            yield fault.text
+        if spot in self._keeper.shadowed:
+            yield _CHARON
+
+    def status(self) -> SinkStatus:
+        """See ``Sink``. Ready once the kernel has been looked at, and while it can be."""
+        return SinkStatus(
+            name=self.name,
+            ready=self._is_ready and not self._trouble,
+            confirmed=len(self._mirror.ours),
+            pending=self._keeper.pending + len(self._untold),
+            refused=self._keeper.refused,
+            counters=tuple(sorted(self._counters.items())),
+            detail="; ".join(self._details()),
+        )
+
+    def _details(self) -> Iterator[str]:
+        if self._trouble:
+            yield f"the kernel cannot be looked at: {self._trouble}"
+        elif not self._is_ready:
+            yield "waiting for a first look at the kernel"
+        counts = Counter(fault.why for fault in self._keeper.faults.values())
+        for why, count in counts.items():
+            spot, fault = next((spot, one) for spot, one in self._keeper.faults.items() if one.why is why)
+            yield f"{count} {why.label}, {spot.prefix} for example: {fault.text}"
+        if self._keeper.shadowed:
+            yield _CHARON
+
+    async def run(self) -> None:
+        """Keeps the kernel's routes as they are wanted, until cancelled."""
+        try:
+            with events_socket(but_of=self._requests.port) as events, self._watch.listening(events):
+                loop = asyncio.get_running_loop()
+                loop.add_reader(events, self._awake.set)
+                try:
+                    while True:
+                        await self._turn()
+                finally:
+                    loop.remove_reader(events)
+        finally:
+            self._is_ready = False
+            self._requests.close()
+
+    async def finish(self) -> None:
+        """See ``Sink``: takes our routes out of the kernel where the policy says ``on-exit: withdraw``."""
+        if self._settings.on_exit is not OnExit.WITHDRAW or not self._is_ready:
+            return
+        self._is_leaving = True
+        self._keeper.allow_delete()
+        self._look(self._mirror.ours, is_bulk=True)
+        while not self._keeper.is_idle:
+            self._act(bulk=True)
+            await asyncio.sleep(0)
+
+    # -- turns -------------------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        """Does what there is to do, or waits for something."""
+        self._awake.clear()
+        now = time.monotonic()
+        if self._watch.is_look_due(now):
+            await self._look_at_all()
+        if self._watch.is_asking_due(now):
+            await self._watch.ask_again()
+            self._keeper.try_again()
+        if self._untold:
+            self._hear_of(list(islice(self._untold[0], _AT_ONCE)), bulk=True)
+        has_more = self._act(bulk=True)
+        self._note_progress()
+        if has_more:
+            await asyncio.sleep(0)
+            return
+        due = min(self._watch.due, self._keeper.due or self._watch.due)
+        try:
+            async with asyncio.timeout(max(due - time.monotonic(), 0)):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    async def _look_at_all(self) -> None:
+        try:
+            await self._watch.look()
+        except (OSError, NetlinkError) as error:
+            why = error.what if isinstance(error, NetlinkError) else error.strerror or str(error)
+            if why != self._trouble:
+                log.warning("the kernel's routes cannot be looked at: %s", why)
+            self._trouble = why
+            await asyncio.sleep(_RETRY)
+            return
+        self._trouble = ""
+        self._keeper.look_at_puzzles()
+        self._keeper.try_again()
+        if not self._is_ready:
+            self._is_ready = True
+            log.info("the kernel has %d routes of ours", len(self._mirror.ours))
+            self._look(self._mirror.ours, is_bulk=True)
+
+    def _act(self, *, bulk: bool) -> bool:
+        """Does a piece of what is to be done, and tells upstream. Returns whether there may be more."""
+        if not self._is_ready:
+            return False
+        now = time.monotonic()
+        has_more = self._watch.hear(now)
+        if self._watch.is_blind:
+            return has_more
+        try:
+            self._keeper.work(now)
+        except OSError as error:
+            log.warning("the kernel has not answered (%s): looking what it has done", error.strerror or error)
+            self._counters["answers lost"] += 1
+            self._watch.look_soon(now, at_all=True)
+            self._awake.set()
+            return False
+        moved = self._gate.take_moved()
+        if moved:
+            self._upstream.tell(moved, bulk=bulk and len(moved) > _MANY)
+        return has_more or not self._keeper.is_idle or bool(self._untold)
+
+    def _note_progress(self) -> None:
+        self._warn_of_charon()
+        if self._is_ready and self._may_withdraw and not self._is_through and self._keeper.is_idle and not self._untold:
+            self._is_through = True
+            self._upstream.may_withdraw()
+
+    def _warn_of_charon(self) -> None:
+        if self._keeper.shadowed and _CHARON not in self._warned:
+            self._warned.add(_CHARON)
+            log.warning("%s", _CHARON)
+
+    # -- what is wanted ----------------------------------------------------------------------------------------------
+
+    def _take_tables(self, policy: Policy) -> None:
+        """Which table each VRF has."""
+        self._tables = {"": self._settings.table, **{vrf.name: vrf.table for vrf in policy.vrfs.values()}}
+        self._keeper.vrfs = {table: vrf for vrf, table in self._tables.items()}
+        self._resolver.tables = self._tables
+        needed = frozenset((*self._tables.values(), MAIN, CHARON))
+        if not needed <= self._mirror.tables:
+            self._mirror.tables |= needed
+            self._is_ready = False  # nobody knows what others have there
+            self._watch.look_soon(time.monotonic(), at_all=True)
+
+    def _spot(self, key: KernelKey) -> Spot:
+        return Spot(self._tables.get(key.vrf, 0), key.prefix)
+
+    def _hear_of(self, destinations: list[Destination], *, bulk: bool) -> None:
+        if not destinations and self._untold:
+            self._untold.popleft()
+            return
+        keys = sorted(self._table.changed(destinations), key=_length, reverse=True)
+        self._look(map(self._spot, keys), is_bulk=bulk)  # a peer's own route first: others lead over it (rule N2)
+        for vrf, prefix in keys:
+            if prefix.length == (32 if prefix.version == 4 else 128):
+                self._look(self._resolver.peer_moved(vrf, _address(prefix)), is_bulk=bulk)
+
+    def _look(self, spots: Iterable[Spot], is_bulk: bool) -> None:
+        self._keeper.look(spots, bulk=is_bulk)
+
+    def _is_held(self, destination: Destination) -> bool:
+        return not self._is_leaving and self._upstream.has(destination)
+
+    def _wish(self, spot: Spot) -> Wish | None:
+        """What should be at a spot now."""
+        vrf = self._keeper.vrfs.get(spot.table)
+        if vrf is None or self._is_leaving:
+            return None
+        key = KernelKey(vrf, spot.prefix)
+        route = self._table.route(key)
+        if route is None:
+            return None
+        if _is_to_peer(route):
+            return Wish(route.distance, tuple(Target(hop, vrf, _address(spot.prefix)) for hop in route.hops))
+        front = self._front_vrf(key) if self._rib.policy.vrfs else ""
+        return Wish(route.distance, tuple(Target(hop, front) for hop in route.hops), crosses=front != vrf)
+
+    def _front_vrf(self, key: KernelKey) -> str:
+        """Where the peers of a route are (rule N6)."""
+        claims = self._rib.claims(destination_of(key))
+        return self._rib.policy.entries[claims[0].rank].front_vrf if claims else ""
+
+    def _redirected(self, vrf: str, address: Address) -> Hop | None:
+        """Where the policy's own route to a peer points, None where it has none."""
+        host = Prefix(address.version, int(address), address.max_prefixlen)
+        route = self._table.route(KernelKey(vrf, host))
+        return route.hops[0] if route is not None and _is_to_peer(route) else None
+
+
+def _length(key: KernelKey) -> int:
+    return key.prefix.length
+
+
+def _is_to_peer(route: KernelRoute) -> bool:
+    """Whether it is a route to a peer itself (rules N2, N4), and not to what is behind one."""
+    return any(isinstance(hop, Interface) or (isinstance(hop, Gateway) and "N4" in route.rules) for hop in route.hops)
+
+
+def _address(host: Prefix) -> Address:
+    return IPv4Address(host.network) if host.version == 4 else IPv6Address(host.network)
+
+
+_CHARON = (
+    "charon installs routes of its own in table 220, which is looked up before main: "
+    "set charon.install_routes = no in strongswan.conf"
+)
