@@ -34,7 +34,7 @@ class Model(BaseModel):
     """What all mappings of a policy file share."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, alias_generator=lambda name: name.replace("_", "-")
+        extra="forbid", frozen=True, strict=True, defer_build=True, alias_generator=lambda name: name.replace("_", "-")
     )
 
     @classmethod
