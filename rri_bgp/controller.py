@@ -27,6 +27,7 @@ from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.tunnels import Tunnels
 from rri_bgp.sinks import Sink, Wanted
 from rri_bgp.sources import Source
+from rri_bgp.turns import turn
 
 __all__ = ["Controller", "Listener", "SourceStatus"]
 
@@ -147,7 +148,7 @@ class Controller:
         """
         changeover = self._changeover = Changeover(self.rib, policy)
         while changeover.step(PIECE):
-            await asyncio.sleep(0)
+            await turn()
             if self._changeover is not changeover:
                 return False
         self._change_over(changeover, policy)
@@ -285,8 +286,8 @@ class Controller:
             self._note_progress()
 
     def _next_turn(self) -> None:
-        if self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._catch_up)
+        if self._turn is None:  # behind a sink whose answer has come, as with `turns.turn`
+            self._turn = asyncio.get_running_loop().call_later(0, self._catch_up)
 
     def _note_progress(self) -> None:
         if not self.is_caught_up:

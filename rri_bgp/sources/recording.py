@@ -22,7 +22,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from rri_bgp.addresses import read_address, read_number
 from rri_bgp.errors import UsageError
@@ -30,9 +30,12 @@ from rri_bgp.model import ANY_PORT, Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.sources import SaObserver
 from rri_bgp.sources.shared import shared
 
-__all__ = ["Moment", "Recorder", "check_header", "read", "read_sa", "write_sa"]
+__all__ = ["Moment", "Part", "Recorder", "check_header", "read", "read_in_parts", "read_sa", "write_sa"]
 
 _HEADER = {"format": "rri-bgp sa history", "version": 1}
+
+_PART = 32
+"""SA pairs that are read at once: a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,13 @@ class Moment:
             observer.snapshot(source, [sa for sa in self.changes.values() if sa is not None])
         else:
             observer.update(source, self.changes)
+
+
+class Part(NamedTuple):
+    """Some of the SA pairs that are there, or have come or changed, ``at`` a moment of which more is to be read."""
+
+    at: float
+    changes: Mapping[SaKey, SaPair]
 
 
 class Recorder:
@@ -108,11 +118,20 @@ def read(file: Path, source: str) -> Iterator[Moment]:
     Raises:
         UsageError: it is no recording, or a line of it is wrong; says which.
     """
+    return (one for one in read_in_parts(file, source) if isinstance(one, Moment))
+
+
+def read_in_parts(file: Path, source: str) -> Iterator[Part | Moment]:
+    """As ``read``, with the first pairs of a moment of many before it, so that others have turns while it is read.
+
+    Raises:
+        UsageError: as ``read``; a line may have given parts before it turns out to be wrong.
+    """
     for number, line in _lines(file):
         if number == 1:
             continue
         try:
-            yield _read_moment(json.loads(line), source)
+            yield from _read_moment(json.loads(line), source)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             what = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise UsageError(f"not a moment of a recording: {what}", where=f"{file}:{number}") from None
@@ -141,17 +160,24 @@ def _is_header(line: str) -> bool:
         return False
 
 
-def _read_moment(line: Any, source: str) -> Moment:  # noqa: ANN401  # any JSON; checked here
+def _read_moment(line: Any, source: str) -> Iterator[Part | Moment]:  # noqa: ANN401  # any JSON; checked here
     at = float(line["at"])
     if not (math.isfinite(at) and at >= 0):
         raise ValueError(f"`at` is {at}; allowed: seconds since the first moment")
     if "lost" in line:
-        return Moment(at, False, {}, str(line["lost"]))
+        yield Moment(at, False, {}, str(line["lost"]))
+        return
     is_snapshot = "snapshot" in line
-    found = [read_sa(one, source) for one in line["snapshot" if is_snapshot else "update"]]
-    changes: dict[SaKey, SaPair | None] = {sa.key: sa for sa in found}
+    changes: dict[SaKey, SaPair | None] = {}
+    part: dict[SaKey, SaPair] = {}
+    for one in line["snapshot" if is_snapshot else "update"]:
+        if len(part) == _PART:
+            yield Part(at, part)
+            part = {}
+        sa = read_sa(one, source)
+        part[sa.key] = changes[sa.key] = sa
     changes.update((SaKey(source, int(uniqueid)), None) for uniqueid in line.get("gone", ()))
-    return Moment(at, is_snapshot, changes)
+    yield Moment(at, is_snapshot, changes)
 
 
 _OFTEN = 12

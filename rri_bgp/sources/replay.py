@@ -9,7 +9,8 @@ from pathlib import Path
 from rri_bgp.errors import UsageError
 from rri_bgp.policy.config import ReplaySettings
 from rri_bgp.sources import SaObserver
-from rri_bgp.sources.recording import check_header, read
+from rri_bgp.sources.recording import Moment, check_header, read_in_parts
+from rri_bgp.turns import turn
 
 __all__ = ["SHIPPED", "ReplaySource"]
 
@@ -41,13 +42,19 @@ class ReplaySource:
         """See ``Source``. It tells what was recorded in any case."""
 
     async def run(self, observer: SaObserver) -> None:
-        """See ``Source``."""
+        """See ``Source``. What there is to say already is said while it is read: routes need not wait for the last."""
         clock = asyncio.get_running_loop().time
         start = clock()
         try:
-            for moment in read(self._file, self.name):
-                await asyncio.sleep(start + moment.at / self._settings.speed - clock())
-                moment.tell(self.name, observer)
+            for found in read_in_parts(self._file, self.name):
+                wait = start + found.at / self._settings.speed - clock()
+                if isinstance(found, Moment):
+                    await asyncio.sleep(wait)
+                    found.tell(self.name, observer)
+                else:
+                    if wait <= 0:
+                        observer.update(self.name, found.changes)
+                    await turn()
         except UsageError as error:
             observer.lost(self.name, error.line)
         log.info("%s: the recording %s is over", self.name, self._file)

@@ -17,6 +17,7 @@ from rri_bgp.rri.entries import Group, Policy
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.sinks import RouteState, SinkRoute, SinkStatus
 from rri_bgp.sources import SaObserver
+from rri_bgp.turns import turn
 from tests.values import entry, pfx, policy, sa
 
 
@@ -186,7 +187,7 @@ async def test_a_small_snapshot_waits_for_the_turn_that_a_large_one_has_asked_fo
     controller.snapshot("vici", large)
     controller.snapshot("vici", large[:1])
     assert sink.told == []
-    await asyncio.sleep(0)  # one turn of the loop, and the only one that was asked for
+    await turn()  # the only one that was asked for
     assert sink.told == [{"10.1.0.0/16"}, "allow withdraw"]
 
 

@@ -24,6 +24,7 @@ from rri_bgp.sources.vici.client import ANSWER_TIMEOUT, Connection, connect
 from rri_bgp.sources.vici.sas import EVENTS, HAS_TASKS, IkeSa, Since, read_checking, read_event, read_sas
 from rri_bgp.sources.vici.table import Look, SaTable
 from rri_bgp.sources.vici.wire import Message
+from rri_bgp.turns import turn
 
 __all__ = ["ViciSource"]
 
@@ -182,7 +183,7 @@ class _Session:
         found: list[IkeSa] = []
         for start in range(0, len(messages), _PIECE):
             found += self._read(messages[start : start + _PIECE], self._since_listing)
-            await asyncio.sleep(0)
+            await turn()
         return found
 
     async def _time_to_list(self) -> None:

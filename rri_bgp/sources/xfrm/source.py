@@ -20,6 +20,7 @@ from rri_bgp.sources import SaObserver
 from rri_bgp.sources.xfrm.sockets import LostError, drain, failure, opened, readable, receive
 from rri_bgp.sources.xfrm.table import XfrmTable
 from rri_bgp.sources.xfrm.wire import Done, Failed, dump_request, parse
+from rri_bgp.turns import turn
 
 __all__ = ["XfrmSource"]
 
@@ -74,11 +75,11 @@ class XfrmSource:
         while True:
             try:
                 await self._dump()
-                while self._read_queued(events):  # noqa: ASYNC110  # a piece each time
-                    await asyncio.sleep(0)
+                while self._read_queued(events):  # a piece each time
+                    await turn()
                 self._table.changes(_now(), _AT_ONCE)
                 while self._table.is_behind:
-                    await asyncio.sleep(0)
+                    await turn()
                     self._table.changes(_now(), _AT_ONCE)
                 observer.snapshot(self.name, self._table.sas())
                 await self._listen(events, observer)
@@ -124,7 +125,7 @@ class XfrmSource:
                 is_over = False
                 while not is_over:
                     is_over = self._take_dump(await _next(asking))
-                    await asyncio.sleep(0)
+                    await turn()
 
     def _take_dump(self, datagram: bytes) -> bool:
         """Whether that was the end."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rri_bgp.errors import UsageError
 from rri_bgp.model import Mode, SaKey, SaPair, TrafficSelector
 from rri_bgp.policy.config import ReplaySettings
-from rri_bgp.sources.recording import Moment, Recorder, check_header, read
+from rri_bgp.sources.recording import Moment, Part, Recorder, check_header, read, read_in_parts
 from rri_bgp.sources.replay import ReplaySource
 from tests.values import sa, ts
 
@@ -182,6 +182,27 @@ def test_a_recording_may_be_played_as_any_source(file: Path) -> None:
     assert list(moment.changes) == [SaKey("replay", 1), SaKey("replay", 2)]
 
 
+@pytest.mark.parametrize("kind", ["snapshot", "update"])
+def test_a_moment_of_many_pairs_is_read_in_parts_and_then_whole(file: Path, kind: str) -> None:
+    recording(file, {"at": 0, "update": [fields()]}, {"at": 2, kind: [fields(uniqueid=one) for one in range(100)]})
+    few, *parts, whole = read_in_parts(file, "vici")
+    assert [few, whole] == list(read(file, "vici"))
+    assert len(parts) > 1
+    assert all(isinstance(part, Part) and part.at == 2 and 0 < len(part.changes) < 50 for part in parts)
+    told = [key for part in parts if isinstance(part, Part) for key in part.changes]
+    assert isinstance(whole, Moment)
+    assert told == list(whole.changes)[: len(told)]
+
+
+def test_a_mistake_far_down_a_line_is_one_error_after_its_first_parts(file: Path) -> None:
+    recording(file, {"at": 0, "snapshot": [fields(uniqueid=one) for one in range(90)] + [fields(peer="moon")]})
+    reading = read_in_parts(file, "vici")
+    assert isinstance(next(reading), Part)
+    with pytest.raises(UsageError) as caught:
+        list(reading)
+    assert str(caught.value) == f"{file}:2: not a moment of a recording: 'moon' is no IP address"
+
+
 # What is no recording
 
 
@@ -328,6 +349,27 @@ async def test_a_replay_takes_its_time_by_its_speed(file: Path, speed: float, se
     assert took[1] >= seconds / 2
     assert took[2] >= seconds
     assert took[2] < seconds + DEADLINE / 2
+
+
+async def test_a_long_snapshot_is_told_while_it_is_read(file: Path) -> None:
+    recording(file, {"at": 0, "snapshot": [fields(uniqueid=one) for one in range(100)]})
+    async with playing(file, speed=1) as (observer, _):
+        await observer.has(1)
+        told_at_first = len(observer.told)
+        await observer.has(4)
+    *parts, (_, whole) = observer.told
+    assert told_at_first == 1
+    assert isinstance(whole, list)
+    assert [one.key.uniqueid for one in whole] == list(range(100))
+    assert all(isinstance(part, dict) and all(one in whole for one in part.values()) for _, part in parts)
+
+
+async def test_a_long_snapshot_that_is_not_due_is_not_told_while_it_is_read(file: Path) -> None:
+    recording(file, {"at": 0, "lost": "a"}, {"at": 0.2, "snapshot": [fields(uniqueid=one) for one in range(100)]})
+    start = asyncio.get_running_loop().time()
+    async with playing(file, speed=1) as (observer, _):
+        await observer.has(2)
+    assert observer.at[1] - start >= 0.2
 
 
 async def test_a_broken_line_in_the_middle_is_lost_and_not_raised(file: Path) -> None:
