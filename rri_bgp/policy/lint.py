@@ -17,7 +17,7 @@ from rri_bgp.policy.config import Config
 from rri_bgp.policy.lint_entries import MAX_COMPARISONS, Comparison
 from rri_bgp.policy.lint_lists import dead_lines
 from rri_bgp.reasons import Reason
-from rri_bgp.rri.entries import MapEntry, Overlap, PortProxies, ReverseRoute, tag_attributes
+from rri_bgp.rri.entries import MapEntry, Overlap, PortProxies, tag_attributes
 from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.surroundings import Surroundings
@@ -106,7 +106,7 @@ def _tags(config: Config) -> Iterator[_Found]:
 def _interfaces(config: Config) -> Iterator[_Found]:
     """Entries whose peers' routes are to point out of the map's interface, where the map names none."""
     for entry in config.policy.entries:
-        if not entry.interface and pointing_rule(entry.reverse_route or ReverseRoute()) == "N2":
+        if not entry.interface and pointing_rule(entry) == "N2":
             what = f"{entry.name} has `remote-peer: true`, and its map no `interface`"
             yield entry.where, f"{what}: the route to a peer changes nothing (rule N2)"
 

@@ -31,7 +31,7 @@ from rri_bgp.model import (
 )
 from rri_bgp.rri.ages import Standing, standing
 from rri_bgp.rri.best import Claims
-from rri_bgp.rri.entries import MapEntry, Overlap, Policy, ReverseRoute
+from rri_bgp.rri.entries import MapEntry, Overlap, Policy
 from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 
@@ -254,7 +254,7 @@ def _rules(entry: MapEntry, claim: Claim) -> Iterator[str]:
         "E10": prefix.length == 0 or (selector is not None and _is_default(selector.prefixes())),
         "E11": isinstance(claim.destination, FlowRule) or (selector is not None and not selector.whole),
         "E14": prefix.version == 6,
-        pointing_rule(entry.reverse_route or ReverseRoute()): True,
+        pointing_rule(entry): True,
         "N6": bool(entry.vrf),
         "N8": entry.tag is not None,
         "N9": True,

@@ -8,15 +8,15 @@ places to ask about when something has changed; a property test holds the two eq
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rri_bgp.model import Address, Claim, Destination, FlowRule, LineKey, Owner, Prefix, VrfPrefix
-from rri_bgp.rri.best import sharing
-from rri_bgp.rri.entries import MapEntry, Policy, RemotePeer, ReverseRoute
+from rri_bgp.model import Address, Claim, Destination, FlowRule, Owner, Prefix, VrfPrefix, prefix_of
+from rri_bgp.rri.best import Claims, sharing
+from rri_bgp.rri.entries import MapEntry, Policy, ReverseRoute
 from rri_bgp.rri.rib import Rib
+from rri_bgp.rri.tracker import Whereabouts
 
 __all__ = [
     "Gateway",
@@ -95,8 +95,7 @@ def destination_of(key: KernelKey) -> Destination:
     return VrfPrefix(key.vrf, key.prefix) if key.vrf else key.prefix
 
 
-@dataclass(frozen=True, slots=True)
-class KernelRoute:
+class KernelRoute(NamedTuple):
     """A route in the table of a VRF, empty for the default one.
 
     ``hops`` are several where equal owners share it (``overlap: ecmp``), the best first. ``distance`` is the metric
@@ -109,6 +108,38 @@ class KernelRoute:
     distance: int
     owners: tuple[Owner, ...]
     rules: tuple[str, ...]
+
+
+class _Pointing(NamedTuple):
+    """Where the routes of an entry point: what is the same for all of them.
+
+    ``rule`` is N1, N2, N3 or N4. ``to_network`` None: to the owner's peer, or into the device of its SA. ``to_peer``
+    None: there is no route to the peer itself.
+    """
+
+    rule: str
+    to_network: Hop | None
+    to_peer: Hop | None
+    vrf: str
+    front_vrf: str
+    distance: int
+
+
+def _pointing(entry: MapEntry) -> _Pointing:
+    settings = entry.reverse_route or ReverseRoute()
+    remote = settings.remote_peer
+    more = entry.vrf, entry.front_vrf, settings.distance
+    if remote is None:
+        return _Pointing("N1", None, None, *more)
+    if remote.address is None:
+        return _Pointing("N2", None, Interface(entry.interface), *more)
+    hop = Gateway(remote.address)
+    return _Pointing("N4", None, hop, *more) if remote.gateway else _Pointing("N3", hop, None, *more)
+
+
+def pointing_rule(entry: MapEntry) -> str:
+    """The rule by which the routes of an entry point where they do: N1, N2, N3 or N4."""
+    return _pointing(entry).rule
 
 
 def intended(rib: Rib) -> Iterator[KernelRoute]:
@@ -127,20 +158,38 @@ def intended(rib: Rib) -> Iterator[KernelRoute]:
 
 def proxy_route(rib: Rib, destination: Destination) -> KernelRoute | None:
     """What a route to what is behind a peer is in the kernel; None for a flow, and where there is no route."""
-    key, claims = key_of(destination), rib.claims(destination)
-    if key is None or not claims:
+    claims = rib.claims(destination)
+    if isinstance(destination, FlowRule) or not claims:
         return None
-    hops = dict.fromkeys(_hop(rib, claim) for claim in sharing(rib.policy, claims))
-    entry = rib.policy.entries[claims[0].rank]
-    settings = entry.reverse_route or ReverseRoute()
+    return _proxy_route(rib, _pointing(rib.policy.entries[claims[0].rank]), claims)
+
+
+def _proxy_route(rib: Rib, pointing: _Pointing, claims: Claims) -> KernelRoute:
+    """``pointing`` is that of the first claim's entry, and so of all that share the route."""
+    hops = dict.fromkeys([_hop(pointing, rib.whereabouts(claim.owner)) for claim in sharing(rib.policy, claims)])
     return KernelRoute(
-        vrf=entry.vrf,
-        prefix=key.prefix,
-        hops=tuple(hop for hop in hops if hop is not None),
-        distance=settings.distance,
-        owners=tuple(claim.owner for claim in claims),
-        rules=(pointing_rule(settings), *(["N6"] if entry.vrf else []), "N7"),
+        pointing.vrf,
+        prefix_of(claims[0].destination),
+        tuple([hop for hop in hops if hop is not None]),
+        pointing.distance,
+        tuple([claim.owner for claim in claims]),
+        _rules(pointing, pointing.vrf),
     )
+
+
+def _hop(pointing: _Pointing, owner: Whereabouts | None) -> Hop | None:
+    """Where traffic goes for one of the destinations of an owner that is there; None only for no owner."""
+    if pointing.to_network is not None or owner is None:
+        return pointing.to_network
+    peer, if_id, mark = owner
+    if if_id:
+        return IfId(if_id)
+    return Mark(mark, peer) if mark else Peer(peer)
+
+
+def _rules(pointing: _Pointing, vrf: str) -> tuple[str, ...]:
+    """What makes a route in that VRF so."""
+    return (pointing.rule, "N6", "N7") if vrf else (pointing.rule, "N7")
 
 
 def peer_routes(rib: Rib) -> Iterator[KernelRoute]:
@@ -148,82 +197,36 @@ def peer_routes(rib: Rib) -> Iterator[KernelRoute]:
 
     One for each peer that has a route, owned by all that want one of its routes; the entry tried first says where to.
     """
+    pointings = tuple(map(_pointing, rib.policy.entries))
     wanted: dict[KernelKey, dict[Owner, int]] = {}
     for destination in rib.destinations():
-        for key, claim in _to_peers(rib, destination):
+        for key, claim in _to_peers(rib, pointings, destination):
             wanted.setdefault(key, {})[claim.owner] = claim.rank
-    for key, owners in wanted.items():
-        yield _peer_route(rib.policy.entries[min(owners.values())], key, owners)
+    return (_peer_route(pointings, key, owners) for key, owners in wanted.items())
 
 
-def _to_peers(rib: Rib, destination: Destination) -> Iterator[tuple[KernelKey, Claim]]:
-    """The places of the routes to the peers that a destination's claims want beside its own, each with its claim."""
+def _to_peers(rib: Rib, pointings: Sequence[_Pointing], destination: Destination) -> Iterator[tuple[KernelKey, Claim]]:
+    """The places of the routes to peers that a destination's claims want beside its own, each with its claim."""
     for claim in () if isinstance(destination, FlowRule) else rib.claims(destination):
-        entry = rib.policy.entries[claim.rank]
-        peer = rib.peer(claim.owner) if _has_two_routes(entry) else None
-        if peer is not None:
-            yield KernelKey(entry.front_vrf, Prefix(peer.version, int(peer), peer.max_prefixlen)), claim
+        pointing = pointings[claim.rank]
+        owner = None if pointing.to_peer is None else rib.whereabouts(claim.owner)
+        if owner is not None:
+            peer = owner.peer
+            yield KernelKey(pointing.front_vrf, Prefix(peer.version, int(peer), peer.max_prefixlen)), claim
 
 
-def _peer_route(entry: MapEntry, key: KernelKey, owners: Iterable[Owner]) -> KernelRoute:
-    settings = entry.reverse_route or ReverseRoute()
-    remote = settings.remote_peer or RemotePeer()
-    return KernelRoute(
-        vrf=key.vrf,
-        prefix=key.prefix,
-        hops=(Interface(entry.interface) if remote.address is None else Gateway(remote.address),),
-        distance=settings.distance,
-        owners=tuple(sorted(owners)),
-        rules=(pointing_rule(settings), *(["N6"] if key.vrf else []), "N7"),
-    )
-
-
-class _Form(enum.Enum):
-    """The forms of ``reverse-route`` that differ in where routes point."""
-
-    PLAIN = enum.auto()
-    INTERFACE = enum.auto()
-    ADDRESS = enum.auto()
-    GATEWAY = enum.auto()
-
-
-_RULES = {_Form.PLAIN: "N1", _Form.INTERFACE: "N2", _Form.ADDRESS: "N3", _Form.GATEWAY: "N4"}
-_TWO_ROUTES = (_Form.INTERFACE, _Form.GATEWAY)
-
-
-def _form(settings: ReverseRoute) -> _Form:
-    remote = settings.remote_peer
-    if remote is None:
-        return _Form.PLAIN
-    if remote.address is None:
-        return _Form.INTERFACE
-    return _Form.GATEWAY if remote.gateway else _Form.ADDRESS
-
-
-def _has_two_routes(entry: MapEntry) -> bool:
-    return _form(entry.reverse_route or ReverseRoute()) in _TWO_ROUTES
-
-
-def pointing_rule(settings: ReverseRoute) -> str:
-    """The rule by which routes point where they do: N1, N2, N3 or N4."""
-    return _RULES[_form(settings)]
-
-
-def _hop(rib: Rib, claim: Claim) -> Hop | None:
-    """Where traffic for a claim's destination goes; None only for a claim of nobody."""
-    settings = rib.policy.entries[claim.rank].reverse_route or ReverseRoute()
-    if settings.remote_peer is not None and _form(settings) is _Form.ADDRESS:
-        address = settings.remote_peer.address
-        return None if address is None else Gateway(address)
-    sa = None if isinstance(claim.owner, LineKey) else rib.sa(claim.owner)
-    if sa is not None and (sa.if_id or sa.mark):
-        return IfId(sa.if_id) if sa.if_id else Mark(sa.mark, sa.peer)
-    peer = rib.peer(claim.owner)
-    return None if peer is None else Peer(peer)
+def _peer_route(pointings: Sequence[_Pointing], key: KernelKey, owners: Mapping[Owner, int]) -> KernelRoute:
+    """``owners`` are at least one, each with its rank."""
+    pointing = pointings[min(owners.values())]
+    hops = () if pointing.to_peer is None else (pointing.to_peer,)
+    return KernelRoute(key.vrf, key.prefix, hops, pointing.distance, tuple(sorted(owners)), _rules(pointing, key.vrf))
 
 
 class KernelTable:
-    """What ``intended`` says, place by place. It knows of no route until it is told to look at its destination."""
+    """What ``intended`` says, place by place.
+
+    It knows of no route until it is told to look at its destination; under another policy ``restart`` comes first.
+    """
 
     def __init__(self, rib: Rib) -> None:
         self._rib = rib
@@ -234,16 +237,16 @@ class KernelTable:
         self._take_policy(rib.policy)
 
     def _take_policy(self, policy: Policy) -> None:
-        self._policy = policy
-        self._has_peers = any(map(_has_two_routes, policy.entries))
+        self._pointings = tuple(map(_pointing, policy.entries))
+        self._has_peers = any(pointing.to_peer is not None for pointing in self._pointings)
 
     def changed(self, destinations: Iterable[Destination]) -> set[KernelKey]:
         """Looks again at these, that is at ``rib.take_touched()``. Returns the places to ask about again.
 
         Every place is among them whose route leads elsewhere now, has another distance, came or went; that the owners
-        are others is not told. Where another policy holds, it is ``restart`` too.
+        are others is not told.
         """
-        found = self.restart() if self._policy is not self._rib.policy else set()
+        found: set[KernelKey] = set()
         for destination in destinations:
             key = key_of(destination)
             if key is not None:
@@ -266,7 +269,7 @@ class KernelTable:
     def _look(self, destination: Destination, found: set[KernelKey]) -> None:
         """Notes which routes to peers are wanted beside a destination now, and in ``found`` those that this changes."""
         new: dict[KernelKey, int] = {}
-        for key, claim in _to_peers(self._rib, destination):
+        for key, claim in _to_peers(self._rib, self._pointings, destination):
             new.setdefault(key, claim.rank)  # claims come by rank
         for key in self._beside.pop(destination, ()):
             ranks = self._peers[key]
@@ -285,11 +288,17 @@ class KernelTable:
 
     def route(self, key: KernelKey) -> KernelRoute | None:
         """The route that should be there, None for none. It is worked out each time, from what is so now."""
-        ranks = self._peers.get(key)
-        if ranks is None:
-            return proxy_route(self._rib, destination_of(key))
-        owners = {claim.owner for one in ranks for place, claim in _to_peers(self._rib, one) if place == key}
-        return _peer_route(self._rib.policy.entries[min(ranks.values())], key, owners)
+        beside = self._peers.get(key)
+        if beside is None:
+            claims = self._rib.claims(destination_of(key))
+            return _proxy_route(self._rib, self._pointings[claims[0].rank], claims) if claims else None
+        owners = {
+            claim.owner: claim.rank
+            for destination in beside
+            for place, claim in _to_peers(self._rib, self._pointings, destination)
+            if place == key
+        }
+        return _peer_route(self._pointings, key, owners)
 
     def keys(self) -> Iterator[KernelKey]:
         """All places where a route should be, in no order."""

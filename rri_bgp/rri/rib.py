@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
-from rri_bgp.model import Address, Claim, Destination, LineKey, Owner, Path, Refusal, Route, SaKey, SaPair
+from rri_bgp.model import Claim, Destination, LineKey, Owner, Path, Refusal, Route, SaKey, SaPair
 from rri_bgp.rri.best import Claims, are_other, make_route, ordered_paths
 from rri_bgp.rri.entries import MapEntry, Policy
 from rri_bgp.rri.limits import Asker, Limits, Move, asker_of_sa, has_limits
@@ -21,7 +21,7 @@ from rri_bgp.rri.news import difference
 from rri_bgp.rri.routes import Derived, Deriver, first_peer
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.rri.touch import Touch
-from rri_bgp.rri.tracker import Place, Tracker, place_of
+from rri_bgp.rri.tracker import Tracker, Whereabouts, whereabouts
 
 __all__ = ["Rib"]
 
@@ -174,7 +174,7 @@ class Rib:
         }
         if self._tracker is not None:
             self._tracker.add(changed)
-            self._tracker.compare(before, self._claims, self._place)
+            self._tracker.compare(before, self._claims, self.whereabouts)
         return changed
 
     def _take_lines(self, before: _Before) -> None:
@@ -317,17 +317,14 @@ class Rib:
         sa = self._sas.get(owner)
         return None if sa is None else self.entry_of(sa)
 
-    def peer(self, owner: Owner) -> Address | None:
-        """The peer of an owner: of its SA pair, or the first of its static entry (rule E3). None for no such owner."""
+    def whereabouts(self, owner: Owner) -> Whereabouts | None:
+        """Where an owner is: its SA pair, or the first peer of its static entry (rule E3). None for no such owner."""
         if isinstance(owner, LineKey):
             entry = self._entries.get(owner.entry)
-            return None if entry is None else first_peer(entry, self.surroundings)
+            peer = None if entry is None else first_peer(entry, self.surroundings)
+            return None if peer is None else Whereabouts(peer)
         sa = self._sas.get(owner)
-        return None if sa is None else sa.peer
-
-    def _place(self, owner: Owner) -> Place:
-        sa = None if isinstance(owner, LineKey) else self._sas.get(owner)
-        return (self.peer(owner), 0, 0) if sa is None else place_of(sa)
+        return None if sa is None else whereabouts(sa)
 
     def refusals(self) -> Iterator[Refusal]:
         """Everything that was asked for and refused, in no order."""

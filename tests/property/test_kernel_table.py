@@ -75,6 +75,7 @@ moves = st.builds(
 Move = tuple[int, dict[str, Any]]
 several = st.lists(st.one_of(pairs, pairs, sas), min_size=2, max_size=6, unique_by=lambda one: one.key)
 news = st.lists(st.tuples(pairs, st.booleans()), max_size=3)
+Changed = AbstractSet[Destination]
 Meant = dict[KernelKey, tuple[tuple[Hop, ...], int]]
 
 
@@ -87,11 +88,15 @@ def meant(rib: Rib) -> Meant:
     return {key: (one.hops, one.distance) for key, one in routes_of(rib).items()}
 
 
-def agrees(table: KernelTable, rib: Rib, before: Meant, changed: AbstractSet[Destination] = frozenset()) -> Meant:
-    """What is meant now. The table has to say the same, and to have named all that is something else than before."""
+def agrees(table: KernelTable, rib: Rib, before: Meant, changed: Changed | None = frozenset()) -> Meant:
+    """What is meant now. The table has to say the same, and to have named all that is something else than before.
+
+    ``changed`` is what a change has returned, None for another policy.
+    """
     touched = rib.take_touched()
-    assert touched >= changed
-    told, after = table.changed(touched), meant(rib)
+    assert touched >= (changed or set())
+    told = table.restart() if changed is None else set()
+    told, after = told | table.changed(touched), meant(rib)
     keys = list(table.keys())
     assert len(keys) == len(set(keys))
     assert {key: table.route(key) for key in keys} == routes_of(rib)
@@ -125,7 +130,7 @@ def test_n1_n6_e7_place_by_place_it_is_what_is_meant_after_each_step(
     for one in [[(one, True) for one in found], *history]:
         step = moved(one, world) if isinstance(one, tuple) and isinstance(one[0], int) else one
         changed = play(rib, step, world)
-        now = agrees(table, rib, now, set() if isinstance(step, Policy) else changed)
+        now = agrees(table, rib, now, None if isinstance(step, Policy) else changed)
         assert rib.take_touched() == set()
         if isinstance(step, tuple | Surroundings):  # it says how things are, and says so once more
             play(rib, step, world)
@@ -160,7 +165,7 @@ def test_e4_another_policy_is_another_table(first: Policy, second: Policy, found
     while changeover.step(1):
         pass
     changeover.finish({one.key: one if is_up else None for one, is_up in changes})
-    now = agrees(table, rib, now)
+    now = agrees(table, rib, now, None)
     rib.update({one.key: None for one in found})
     agrees(table, rib, now)
 

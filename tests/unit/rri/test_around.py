@@ -9,6 +9,7 @@ import pytest
 from rri_bgp.model import Attributes, LineKey
 from rri_bgp.rri import Rib, Surroundings, routes_from_scratch
 from rri_bgp.rri.entries import Group, Overlap
+from rri_bgp.rri.tracker import Whereabouts
 from tests.unit.rri.tables import down, meds, next_hop, owners, reasons, table, text, up
 from tests.values import HUB4, HUB6, acl, entry, pfx, policy, sa
 
@@ -151,4 +152,4 @@ def test_e3_names_that_resolve_otherwise_touch_their_peers_alone() -> None:
     up(rib, sa(1, "10.1.5.0/24"), sa(2, "10.1.6.0/24", peer="203.0.113.3"), sa(3, "10.1.7.0/24", peer="203.0.113.4"))
     assert text(rib.take_surroundings(second)) == {"10.1.0.0/16", "10.1.5.0/24", "10.1.6.0/24"}
     assert next_hop(rib, PROXY) == "203.0.113.3"
-    assert rib.peer(LineKey("mymap 10", 0)) == ip_address("203.0.113.3")
+    assert rib.whereabouts(LineKey("mymap 10", 0)) == Whereabouts(ip_address("203.0.113.3"))

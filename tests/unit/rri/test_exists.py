@@ -10,6 +10,7 @@ import pytest
 from rri_bgp.model import ANY_PORT, FlowRule, LineKey, Mode, Prefix, SaPair
 from rri_bgp.rri import Rib, Surroundings
 from rri_bgp.rri.entries import AccessList, DefaultProxies, Overlap, PortProxies
+from rri_bgp.rri.tracker import Whereabouts
 from tests.unit.rri.tables import down, next_hop, owners, reasons, table, text, up
 from tests.values import acl, entry, pfx, policy, sa, ts
 
@@ -112,7 +113,7 @@ def test_e3_the_first_peer_is_the_peer() -> None:
     peers = ("203.0.113.2", "203.0.113.3")
     rib = Rib(policy(entry(10, peers=peers, access_list=BRANCHES, static=True, next_hops=None)))
     assert next_hop(rib, pfx("10.1.0.0/16")) == "203.0.113.2"
-    assert rib.peer(LineKey("mymap 10", 0)) == ip_address("203.0.113.2")
+    assert rib.whereabouts(LineKey("mymap 10", 0)) == Whereabouts(ip_address("203.0.113.2"))
 
 
 def test_e3_a_first_peer_whose_name_does_not_resolve_makes_no_route_until_it_does() -> None:
@@ -406,6 +407,8 @@ def test_the_table_tells_its_parts() -> None:
     assert (found.name, rib.entry_of(other)) == ("mymap 10", None)
     assert (rib.owner_entry(one.key), rib.owner_entry(other.key), rib.owner_entry(sa(9).key)) == (found, None, None)
     assert (rib.owner_entry(LineKey("mymap 10", 0)), rib.owner_entry(LineKey("none 1", 0))) == (found, None)
-    assert (rib.peer(one.key), rib.peer(sa(9).key), rib.peer(LineKey("none 1", 0))) == (one.peer, None, None)
+    assert [rib.whereabouts(owner) for owner in (one.key, sa(9).key, LineKey("none 1", 0))] == [
+        Whereabouts(one.peer, 0, 0), None, None,
+    ]  # fmt: skip
     assert (len(rib.refusals_of(other.key)), rib.refusals_of(sa(9).key)) == (1, ())
     assert (rib.route(pfx("10.9.0.0/16")), rib.path(Prefix(4, 0, 0))) == (None, None)

@@ -44,6 +44,10 @@ class Watched:
     def told(self) -> set[KernelKey]:
         return self.table.changed(self.rib.take_touched())
 
+    def take_policy(self, rules: Policy) -> set[KernelKey]:
+        self.rib.take_policy(rules)
+        return self.table.restart() | self.told()
+
     def up(self, *pairs: SaPair) -> set[KernelKey]:
         up(self.rib, *pairs)
         return self.told()
@@ -218,17 +222,16 @@ def test_n6_one_prefix_in_two_vrfs_is_two_places() -> None:
 
 def test_n7_another_distance_is_another_policy() -> None:
     watched = Watched(policy(entry(remote_peer=RemotePeer())), sa(1, "10.1.0.0/16"))
-    assert watched.rib.take_policy(policy(entry(remote_peer=RemotePeer(), distance=20))) == set()
-    assert watched.told() == {NET, TO_PEER}
+    assert watched.take_policy(policy(entry(remote_peer=RemotePeer(), distance=20))) == {NET, TO_PEER}
     assert [route and route.distance for route in map(watched.table.route, (NET, TO_PEER))] == [20, 20]
     assert watched.told() == set()
 
 
 def test_e4_another_policy_has_other_places() -> None:
     watched = Watched(policy(entry(remote_peer=RemotePeer())), sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16"))
-    watched.rib.take_policy(policy(entry(vrf="red"), vrfs=(Vrf("red", 10),)))
+    told = watched.take_policy(policy(entry(vrf="red"), vrfs=(Vrf("red", 10),)))
     here = {KernelKey("red", pfx("10.1.0.0/16")), KernelKey("red", pfx("10.2.0.0/16"))}
-    assert watched.told() == {NET, KernelKey("", pfx("10.2.0.0/16")), TO_PEER, *here}
+    assert told == {NET, KernelKey("", pfx("10.2.0.0/16")), TO_PEER, *here}
     assert set(watched.table.keys()) == here
     watched.down(sa(1))
     assert set(watched.table.keys()) == {KernelKey("red", pfx("10.2.0.0/16"))}
