@@ -181,7 +181,7 @@ class Charon(RuleBasedStateMachine):
     def list_ends(self) -> None:
         assert self.listing is not None
         before = set(self.seen)
-        self.seen = {one.key: one for one in self.table.full(self.listing)}
+        self.seen = {one.key: one for one in self.table.full(self.table.recognized(self.listing))}
         self.listing = None
         gone = [key for key in before - self.seen.keys() if self.is_up(key.uniqueid)]
         assert not gone, "a listing took away children that are up"

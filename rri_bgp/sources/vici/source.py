@@ -182,7 +182,7 @@ class _Session:
         """Reads a long listing without holding up the events that come meanwhile."""
         found: list[IkeSa] = []
         for start in range(0, len(messages), _PIECE):
-            found += self._read(messages[start : start + _PIECE], self._since_listing)
+            found += self._table.recognized(self._read(messages[start : start + _PIECE], self._since_listing))
             await turn()
         return found
 

@@ -130,6 +130,13 @@ class SaTable:
         self._touched = set(self._looking) | self._dirty.keys()
         self._everything = False
 
+    def recognized(self, found: Iterable[IkeSa]) -> list[IkeSa]:
+        """What a full listing shows, with the children that are known in place of those that are equal to them.
+
+        Most are. That is seen piece by piece here, and at a glance by whoever takes all of them at once.
+        """
+        return [replace(ike, children=tuple(map(self._known, ike.children))) for ike in found]
+
     def full(self, found: Iterable[IkeSa]) -> list[SaPair]:
         """Takes a full listing. Returns all children there are."""
         touched = self._touched
@@ -137,12 +144,13 @@ class SaTable:
         for ike_id in self._checking.keys() - touched - {ike.ike_id for ike in seen if ike.is_checking}:
             self._trust(ike_id)
         listed = self._judged({sa.key.uniqueid: sa for ike in seen for sa in ike.children})
-        newer = [sa for uniqueid, sa in self._children.items() if sa.ike_id in touched and uniqueid not in listed]
-        unconfirmed = self._unconfirmed
-        self._children, self._of_ike = {}, {}
-        for sa in (*listed.values(), *newer):
+        gone = [one for one, sa in self._children.items() if one not in listed and sa.ike_id not in touched]
+        for uniqueid in gone:
+            self._drop(uniqueid)
+        known = self._children.get
+        for sa in [sa for uniqueid, sa in listed.items() if known(uniqueid) is not sa]:
             self._put(sa)
-        self._unconfirmed = unconfirmed & {sa.key.uniqueid for sa in newer}
+        self._unconfirmed -= listed.keys()
         for ike_id in touched - self._looking:
             self._dirty.setdefault(ike_id, set())
         return self.sas()
@@ -188,6 +196,10 @@ class SaTable:
                 uniqueid: replace(sa, is_suspect=True) for uniqueid, sa in listed.items() if sa.ike_id in self._suspects
             }
         return listed
+
+    def _known(self, sa: SaPair) -> SaPair:
+        before = self._children.get(sa.key.uniqueid)
+        return before if before is not None and before == sa else sa
 
     def _put(self, sa: SaPair) -> None:
         uniqueid = sa.key.uniqueid
