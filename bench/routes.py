@@ -22,6 +22,7 @@ from typing import Protocol
 from pyroute2 import IPRoute
 
 from bench import BenchError
+from bench.hub import FromRib, FromSas
 from rri_bgp.model import Prefix
 from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.kernel import requests
@@ -36,7 +37,10 @@ _SOL_NETLINK, _CAP_ACK, _STRICT = 270, 10, 12
 
 
 class Way(Protocol):
-    """One way to change routes. It is given the same places for both."""
+    """One way to change routes. It is given the same places for all."""
+
+    async def ready(self, given: Sequence[Place]) -> None:
+        """Does what is not measured."""
 
     async def add(self, given: Sequence[Place]) -> None:
         """Adds a route at each place, and returns when all are there."""
@@ -59,6 +63,9 @@ class _IpBatch:
         self._adds.write_text("".join(f"route add {one.prefix} via {_GATEWAY} dev {_DEVICE} {words}" for one in given))
         self._deletes.write_text("".join(f"route del {one.prefix} {words}" for one in given))
 
+    async def ready(self, given: Sequence[Place]) -> None:
+        """See ``Way``."""
+
     async def add(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
         await _ip("-batch", str(self._adds))
@@ -74,6 +81,9 @@ class _Ours:
     def __init__(self, _folder: Path, _given: Sequence[Place]) -> None:
         self._via: Via = (Nexthop(ip_address(_GATEWAY), socket.if_nametoindex(_DEVICE)),)
         self._sequence = 0
+
+    async def ready(self, given: Sequence[Place]) -> None:
+        """See ``Way``."""
 
     async def add(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
@@ -103,6 +113,9 @@ class _Pyroute2:
         self._words = {"proto": _PROTOCOL, "priority": _METRIC}
         self._device = socket.if_nametoindex(_DEVICE)
 
+    async def ready(self, given: Sequence[Place]) -> None:
+        """See ``Way``."""
+
     async def add(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
         await asyncio.to_thread(self._add, given)
@@ -122,7 +135,13 @@ class _Pyroute2:
                 kernel.route("del", dst=str(one.prefix), **self._words)
 
 
-WAYS: dict[str, Callable[[Path, Sequence[Place]], Way]] = {"ip": _IpBatch, "ours": _Ours, "pyroute2": _Pyroute2}
+WAYS: dict[str, Callable[[Path, Sequence[Place]], Way]] = {
+    "ip": _IpBatch,
+    "ours": _Ours,
+    "sink": FromRib,
+    "hub": FromSas,
+    "pyroute2": _Pyroute2,
+}
 _SLOW = ("pyroute2",)
 
 
@@ -132,12 +151,14 @@ async def _run(count: int, few: int, names: Sequence[str], folder: Path) -> dict
         f"link set {_DEVICE} up",
         "link set eth1 up",
         f"addr add {_ADDRESS} dev {_DEVICE}",
+        f"route add default via {_GATEWAY}",
     ):
         await _ip(*words.split())
     found: dict[str, dict[str, float]] = {}
     for name in names:
         given = places(few if name in _SLOW else count)
         way = WAYS[name](folder, given)
+        await way.ready(given)
         gc.collect()
         start = time.perf_counter()
         await way.add(given)

@@ -1,4 +1,7 @@
-"""100,000 routes into the kernel and out of it, in a network namespace: ours, ``ip -batch``, and pyroute2 by itself."""
+"""100,000 routes into the kernel and out of it, in a network namespace: ours, ``ip -batch``, and pyroute2 by itself.
+
+Ours three times: the requests alone, the whole sink from the RIB on (``bench.hub``), and all from a source's snapshot.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from asyncio.subprocess import PIPE
 from bench import BenchError
 from bench.cases import Runs
 from bench.figures import Figure, Ratio, Result, ratio
+from bench.hub import PEERS
 from bench.routes import WAYS
 from bench.stage import ROOT
 
@@ -24,6 +28,8 @@ AIM = 2.0
 """At most so many times what ``ip -batch`` takes."""
 
 _DEADLINE = 300.0
+
+_NAMES = {"ours": "the requests alone", "sink": "the whole sink", "hub": "from the SAs", "ip": "ip -batch"}
 
 _Taken = dict[str, dict[str, float]]
 
@@ -66,26 +72,31 @@ def _result(found: list[_Taken], count: int, few: int) -> Result:
     def each(way: str, what: str, routes: int, name: str) -> Figure:
         return Figure(name, "µs", tuple(one[way][what] / routes * 1e6 for one in found))
 
-    adding, deleting = seconds("ours", "add", "ours, adding"), seconds("ours", "delete", "ours, deleting")
-    ip_adding, ip_deleting = seconds("ip", "add", "ip -batch, adding"), seconds("ip", "delete", "ip -batch, deleting")
+    adding = {way: seconds(way, "add", f"{name}, adding") for way, name in _NAMES.items()}
+    deleting = {way: seconds(way, "delete", f"{name}, deleting") for way, name in _NAMES.items()}
     slow, quick = (
         each("pyroute2", "add", few, "pyroute2 by itself, a route"),
-        each("ours", "add", count, "ours, a route"),
+        each("ours", "add", count, "the requests alone, a route"),
     )
     return Result(
         name="kernel",
         title=f"kernel: {count:,} routes in and out",
         figures=(
-            adding, ip_adding, deleting, ip_deleting, quick, slow,
+            *adding.values(), *deleting.values(), quick, slow,
             each("ours", "dump", count, "reading one back, in a dump"),
         ),
         ratios=(
-            ratio("ours / ip -batch, adding", adding, ip_adding, AIM),
-            ratio("ours / ip -batch, deleting", deleting, ip_deleting, AIM),
-            Ratio("pyroute2 by itself / ours", ratio("", slow, quick).pairs),
+            *(
+                ratio(f"{name} / ip -batch, {what}", of[way], of["ip"], None if way == "hub" else AIM)
+                for of, what in ((adding, "adding"), (deleting, "deleting"))
+                for way, name in _NAMES.items() if way != "ip"
+            ),
+            Ratio("pyroute2 by itself / the requests alone", ratio("", slow, quick).pairs),
         ),
         notes=(
-            "the messages and the socket only: no table of what is wanted, no events, no next hop to resolve",
+            "the requests alone: messages and a socket, no table of what is wanted, no events, no next hop to resolve",
+            f"the whole sink: from the RIB to the last route, behind {PEERS:,} peers; deleting is `on-exit: withdraw`",
+            "from the SAs: a snapshot of a source, and an empty one, to the last route; the RIB's own part is in `core`",
             f"pyroute2 by itself: IPRoute.route() for each of {few:,}",
         ),
     )  # fmt: skip
