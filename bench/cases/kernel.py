@@ -96,7 +96,7 @@ def _result(found: list[_Taken], count: int, few: int) -> Result:
         notes=(
             "the requests alone: messages and a socket, no table of what is wanted, no events, no next hop to resolve",
             f"the whole sink: from the RIB to the last route, behind {PEERS:,} peers; deleting is `on-exit: withdraw`",
-            "from the SAs: a snapshot of a source, and an empty one, to the last route; the RIB's own part is in `core`",
+            "from the SAs: a snapshot of a source, and an empty one, to the last route; the RIB has its aim in `core`",
             f"pyroute2 by itself: IPRoute.route() for each of {few:,}",
         ),
     )  # fmt: skip
