@@ -80,6 +80,7 @@ def _prefix(story: Item) -> Iterator[str]:
         f"refused ({refusal['rule']}): {refusal['prefix'] or 'all'} of {_owner(refusal)}: {refusal['reason']}"
         for refusal in story["refusals"]
     )
+    yield from _listed(map(_denial, story["denials"]))
     if story["covered"]:
         yield f"more specific routes within it (E12): {_some(story['covered'])}"
     if story["untold"]:
@@ -134,10 +135,15 @@ def _no_route(story: Item) -> Iterator[str]:
     if story["covering"]:
         first = story["covering"][0]
         yield f"its traffic follows {first['prefix']}: next hop {first['next_hop']}, entry {first['entry']}"
-    elif not (story["refusals"] or story["waiting"] or story["made"]):
+    elif not (story["refusals"] or story["denials"] or story["waiting"] or story["made"]):
         yield "no SA pair that is up has it in its remote selectors (`rri-bgp show sas` lists them)"
     for name in story["leftovers"]:
         yield f"sink {name} still holds it, and is to withdraw it"
+
+
+def _denial(denial: Item) -> str:
+    line, part = denial["line"], "it" if denial["whole"] else "a part of it"
+    return f"denied (E9): `{line['text']}` ({line['where']}) takes {part} from the routes of entry {denial['entry']}"
 
 
 def _owner(refusal: Item) -> str:

@@ -37,7 +37,17 @@ from rri_bgp.rri.intervals import (
     without,
 )
 
-__all__ = ["Permits", "covers", "local_start", "permitted", "static_destinations"]
+__all__ = [
+    "Permits",
+    "Traffic",
+    "covers",
+    "intervals_of",
+    "local_start",
+    "permitted",
+    "static_destinations",
+    "traffic_of_line",
+    "traffic_of_sa",
+]
 
 _BITS = {4: 32, 6: 128}
 _ALL = {version: ((0, (1 << bits) - 1),) for version, bits in _BITS.items()}
@@ -114,7 +124,7 @@ def traffic_of_line(line: AclLine, version: int) -> Traffic | None:
     return Traffic(tuple(sources), line.protocol, line.source_ports, line.ports) if sources else None
 
 
-def _traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) -> Traffic | None:
+def traffic_of_sa(remote: TrafficSelector, local: tuple[TrafficSelector, ...]) -> Traffic | None:
     """What an SA carries to a remote selector, None for nothing.
 
     No local selectors at all: the source does not know them, and they may be any. Several protocols or port ranges on
@@ -198,7 +208,7 @@ class Permits:
         ``local`` are the SA's local selectors, empty where they are not known. Negotiated proxies narrow within the
         list; they never widen it.
         """
-        traffic = _traffic_of_sa(remote, local)
+        traffic = traffic_of_sa(remote, local)
         if traffic is None:
             return ()
         side = self._sides[remote.version]
@@ -219,7 +229,7 @@ class Permits:
         known: dict[tuple[int, int], Traffic | None] = {}
         for remote in sa.remote_ts:
             kind = (remote.version, remote.protocol)
-            traffic = known[kind] if kind in known else known.setdefault(kind, _traffic_of_sa(remote, sa.local_ts))
+            traffic = known[kind] if kind in known else known.setdefault(kind, traffic_of_sa(remote, sa.local_ts))
             if traffic is None:
                 return remote
             if traffic.ports != remote.ports:

@@ -29,9 +29,11 @@ from rri_bgp.model import (
     prefix_of,
     vrf_of,
 )
+from rri_bgp.reasons import Reason
 from rri_bgp.rri.ages import Standing, standing
 from rri_bgp.rri.best import Claims
-from rri_bgp.rri.entries import MapEntry, Overlap, Policy
+from rri_bgp.rri.denied import Denial, denied_lines, denied_selectors
+from rri_bgp.rri.entries import AclLine, MapEntry, Overlap, Policy
 from rri_bgp.rri.kernel import pointing_rule
 from rri_bgp.rri.rib import Rib
 
@@ -95,7 +97,8 @@ class Explanation:
     same VRF that hold it, longest first (they carry its traffic where it is no route itself: rule E12), ``covered``
     those within it, and flows to it; ``made`` are claims to such of these as were made of a selector that asks for the
     destination itself: its flow, or the halves of a default route (rules E10, E11). ``refusals`` are of this
-    destination, or of owners whose wishes touch it. ``untold`` is how many claims, covered destinations and refusals
+    destination, or of owners whose wishes touch it. ``denials`` are the deny lines that take it, or a part of it, from
+    entries of which no route is or holds it (rule E9). ``untold`` is how many claims, covered destinations and refusals
     there are beyond ``MOST`` of each.
     """
 
@@ -106,6 +109,7 @@ class Explanation:
     covered: tuple[Route, ...]
     made: tuple[ClaimStory, ...]
     refusals: tuple[RefusalStory, ...]
+    denials: tuple[Denial, ...] = ()
     untold: int = 0
 
 
@@ -135,6 +139,7 @@ def explain_in_steps(rib: Rib, destination: Destination) -> Generator[None, None
     """The same; yields now and then, and returns the story."""
     covered, more_covered = yield from _covered(rib, destination)
     refusals, more_refusals = yield from _refusals(rib, destination)
+    denials = yield from _denials(rib, destination, refusals)
     route = rib.route(destination)
     claims = route.claims if route is not None else ()
     within = _routes(rib, covered)
@@ -148,6 +153,7 @@ def explain_in_steps(rib: Rib, destination: Destination) -> Generator[None, None
             next(_stories(rib, one)) for one in within if _asks_for(one.claims[0].selector, prefix_of(destination))
         ),
         refusals=refusals,
+        denials=denials,
         untold=max(len(claims) - MOST, 0) + more_covered + more_refusals,
     )
 
@@ -284,6 +290,26 @@ def _refusals(rib: Rib, destination: Destination) -> Generator[None, None, tuple
     told = islice(found, MOST)
     stories = (RefusalStory(one, _sa(rib, one.owner), rib.owner_entry(one.owner)) for one in told)
     return tuple(stories), max(len(found) - MOST, 0)
+
+
+def _denials(
+    rib: Rib, destination: Destination, refusals: Iterable[RefusalStory]
+) -> Generator[None, None, tuple[Denial, ...]]:
+    """The deny lines that take a destination from entries of which no route is or holds it."""
+    prefix, vrf, entries = prefix_of(destination), vrf_of(destination), rib.policy.entries
+    carrying = {claim.rank for one in (destination, *_covering(destination)) for claim in rib.claims(one)}
+    without = {entry.name: entry for rank, entry in enumerate(entries) if rank not in carrying and entry.vrf == vrf}
+    found: dict[tuple[str, AclLine], Denial] = {}
+    for entry in without.values():
+        if entry.access_list is not None:
+            yield
+            found.update(((entry.name, one.line), one) for one in denied_lines(entry, prefix))
+    for refused in refusals:
+        sa, taker = refused.sa, refused.entry
+        if refused.refusal.why is Reason.ACCESS_LIST and sa is not None and taker is not None and taker.name in without:
+            yield
+            found.update(((taker.name, one.line), one) for one in denied_selectors(taker, sa, prefix))
+    return tuple(found.values())
 
 
 def _about(rib: Rib, refusal: Refusal, version: int) -> Iterable[tuple[int, int]]:

@@ -15,6 +15,7 @@ from rri_bgp.controller import Controller
 from rri_bgp.errors import UsageError
 from rri_bgp.model import Address, Claim, Destination, LineKey, Prefix, SaKey, SaPair, VrfPrefix, prefix_of
 from rri_bgp.rri import MapEntry
+from rri_bgp.rri.denied import Denial
 from rri_bgp.rri.explain import ClaimStory, Explanation, RefusalStory, explain_in_steps, explain_owner
 from rri_bgp.sinks import RouteState
 
@@ -34,6 +35,7 @@ _NO_PREFIX: Item = {
     "covered": [],
     "made": [],
     "refusals": [],
+    "denials": [],
     "untold": 0,
     "leftovers": [],
     "kernel": [],
@@ -86,6 +88,7 @@ def _story(controller: Controller, story: Explanation, vrf: str) -> Item:
         "covered": [destination_fields(route.destination) for route in story.covered],
         "made": [_claim(controller, one) | destination_fields(one.claim.destination) for one in story.made],
         "refusals": [_refusal(one) for one in story.refusals],
+        "denials": [_denial(one) for one in story.denials],
         "untold": story.untold,
         "leftovers": [] if story.route is not None else _leftovers(controller, story.destination),
         "kernel": kernel_routes_of(controller, prefix, vrf),
@@ -129,6 +132,15 @@ def _refusal(story: RefusalStory) -> Item:
         "owner": owner_fields(story.refusal.owner),
         "entry": None if story.entry is None else story.entry.name,
         "sa": None if story.sa is None else sa_fields(story.sa),
+    }
+
+
+def _denial(denial: Denial) -> Item:
+    return {
+        "entry": denial.entry.name,
+        "where": denial.entry.where,
+        "line": {"text": denial.line.text, "where": denial.line.where},
+        "whole": denial.is_whole,
     }
 
 

@@ -54,6 +54,7 @@ async def test_explain_a_route_with_two_owners_g8(path: Path) -> None:
         "covered": [{"prefix": "10.1.5.0/24", "vrf": "", "flow": None}],
         "made": [],
         "refusals": [DEFAULT_REFUSED | OF_SECOND],
+        "denials": [],
         "untold": 0,
         "leftovers": [],
         "kernel": [kernel | {"prefix": "10.1.0.0/16", "owners": OWNERS}],
@@ -216,3 +217,20 @@ async def test_explain_a_gone_sa_that_counts_for_a_while_g4(path: Path) -> None:
     story = await explained(controller, path, "10.1.0.0/16")
     assert [claim["waiting"] for claim in story["claims"]] == ["withdraw-delay: 3600 s left"]
     assert list(tell(story))[3] == "  the SA has gone, and counts for a while (G4): withdraw-delay: 3600 s left"
+
+
+async def test_explain_names_the_deny_line_that_takes_an_address_g8_e9(path: Path) -> None:
+    lines = acl("deny any 10.1.99.0/24", "permit any 10.1.0.0/16")
+    static = entry(10, peers=("203.0.113.2",), static=True, access_list=lines)
+    controller = Controller(policy(static), [Quiet()])
+    story = await explained(controller, path, "10.1.99.7")
+    line = {"text": "deny any 10.1.99.0/24", "where": "hub.yaml:1"}
+    assert story["denials"] == [{"entry": "mymap 10", "where": "hub.yaml:10", "line": line, "whole": True}]
+    assert list(tell(story)) == [
+        "10.1.99.7/32 is no route of its own",
+        "denied (E9): `deny any 10.1.99.0/24` (hub.yaml:1) takes it from the routes of entry mymap 10",
+    ]
+    story = await explained(controller, path, "10.0.0.0/8")
+    assert list(tell(story))[1] == (
+        "denied (E9): `deny any 10.1.99.0/24` (hub.yaml:1) takes a part of it from the routes of entry mymap 10"
+    )
