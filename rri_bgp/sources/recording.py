@@ -21,6 +21,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -217,9 +218,9 @@ def read_sa(found: Any, source: str) -> SaPair:  # noqa: ANN401  # any JSON; che
         connection=shared(str(found["connection"])),
         child=shared(str(found["child"])),
         peer=read_address(found["peer"]),
-        local=shared(read_address(found["local"])),
-        remote_ts=tuple(_read_selector(selector) for selector in found["remote_ts"]),
-        local_ts=shared(tuple(_read_selector(selector) for selector in found["local_ts"])),
+        local=_shared_address(found["local"]),
+        remote_ts=tuple([_read_selector(selector) for selector in found["remote_ts"]]),
+        local_ts=shared(tuple([_read_local_selector(selector) for selector in found["local_ts"]])),
         identity=str(found["identity"]),
         ike_id=int(found["ike_id"]),
         reqid=int(found["reqid"]),
@@ -251,12 +252,30 @@ def _write_selector(selector: TrafficSelector) -> dict[str, Any]:
     return ends
 
 
+def _read_local_selector(found: Any) -> TrafficSelector:  # noqa: ANN401  # any JSON; checked here
+    """As ``_read_selector``: all pairs of a hub have the same few."""
+    return _whole_selector(found["start"], found["end"]) if len(found) == 2 else _read_selector(found)
+
+
 def _read_selector(found: Any) -> TrafficSelector:  # noqa: ANN401  # any JSON; checked here
-    version, start = read_number(found["start"])
-    last_version, end = (version, start) if found["end"] == found["start"] else read_number(found["end"])
-    if version != last_version or start > end:
-        raise ValueError(f"{found['start']} to {found['end']} is no range")
+    version, start, end = _read_range(found["start"], found["end"])
     if len(found) == 2:
         return TrafficSelector(version, start, end)
     low, high = found.get("ports", ANY_PORT)
     return TrafficSelector(version, start, end, int(found.get("protocol", 0)), (int(low), int(high)))
+
+
+def _read_range(first: str, last: str) -> tuple[int, int, int]:
+    version, start = read_number(first)
+    last_version, end = (version, start) if last == first else read_number(last)
+    if version != last_version or start > end:
+        raise ValueError(f"{first} to {last} is no range")
+    return version, start, end
+
+
+@lru_cache(maxsize=4096)
+def _whole_selector(first: str, last: str) -> TrafficSelector:
+    return TrafficSelector(*_read_range(first, last))
+
+
+_shared_address = lru_cache(maxsize=4096)(read_address)
