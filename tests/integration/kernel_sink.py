@@ -1,7 +1,7 @@
 """A controller with the kernel sink, and beside it a sink that keeps what it was told and when. Run by ``netns``.
 
 On stdin come JSON lines: ``{"sas": [[id, peer, prefix, ...], ...]}`` is all that a source has, ``{"release": true}``
-lets go of what was to be withdrawn. After each change it says how things are.
+lets go of what was to be withdrawn, ``{"distance": 20}`` changes the policy. After each change it says how things are.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rri_bgp.controller import Controller
-from rri_bgp.model import Destination
+from rri_bgp.model import Destination, SaPair
 from rri_bgp.policy import load
-from rri_bgp.rri.entries import Policy
+from rri_bgp.rri.entries import Policy, ReverseRoute
 from rri_bgp.sinks import RouteState, SinkRoute, SinkStatus
 from rri_bgp.sinks.kernel.sink import KernelSink
 from rri_bgp.sources import SaObserver
@@ -44,9 +45,21 @@ class Told:
     def take(self, told: dict[str, Any], observer: SaObserver) -> None:
         """One line."""
         if "sas" in told:
-            observer.snapshot(self.name, [sa(one[0], *one[2:], peer=one[1]) for one in told["sas"]])
+            observer.snapshot(self.name, [_sa(*one) for one in told["sas"]])
         if "release" in told:
             recorder.release()
+        if "distance" in told:
+            controller.take_policy(_with_distance(controller.rib.policy, told["distance"]))
+
+
+def _sa(uniqueid: int, peer: str, *prefixes: Any) -> SaPair:
+    *found, more = prefixes if isinstance(prefixes[-1], dict) else (*prefixes, {})
+    return sa(uniqueid, *found, peer=peer, **more)
+
+
+def _with_distance(policy: Policy, distance: int) -> Policy:
+    settings = replace(policy.entries[0].reverse_route or ReverseRoute(), distance=distance)
+    return replace(policy, entries=(replace(policy.entries[0], reverse_route=settings),))
 
 
 class Recorder:
@@ -75,8 +88,9 @@ class Recorder:
         """Asks ip(8) whether the kernel has it."""
         family = "-6" if ":" in str(destination) else "-4"
         shown = subprocess.run(
-            ["ip", family, "route", "show", str(destination), "proto", "82"], capture_output=True, text=True, check=True
-        )
+            ["ip", family, "route", "show", *str(destination).split(), "proto", "82"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
         self.log.append([what, str(destination), bool(shown.stdout)])
 
     def release(self) -> None:

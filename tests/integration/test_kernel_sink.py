@@ -2,103 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import signal
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
-from tests.integration.netns import DEADLINE, Namespace, namespace
-
-POLICY = """\
-version: 1
-local: {{as: 65000, next-hop: [198.51.100.1, "2001:db8:100::1"]}}
-sources: [vici]
-sinks:
-  kernel: {kernel}
-crypto-maps:
-  branches:
-    {map}entries: [{{seq: 10, type: dynamic, reverse-route: {reverse_route}{entry}}}]
-"""
-NEAR, FAR, FAR6 = "192.0.2.7", "203.0.113.9", "2001:db8:f::9"
-FOREIGN = "10.9.0.0/16"
-ADD_FOREIGN = f"route add {FOREIGN} via 192.0.2.9 proto static metric 1"
-
-
-class Hub:
-    """The sink's program in its namespace. ``now`` is what it said last, ``before`` what the one before it did."""
-
-    def __init__(self, made: Namespace) -> None:
-        self.made = made
-        self.now: dict[str, Any] = {}
-
-    async def read(self) -> None:
-        """Follows what it says."""
-        assert self.made.process.stdout is not None
-        while line := await self.made.process.stdout.readline():
-            self.now = json.loads(line)
-
-    def has(self, *sas: tuple[Any, ...]) -> None:
-        """These are all SAs from now on: id, peer, prefixes."""
-        self.made.say({"sas": [list(one) for one in sas]})
-
-    async def routes(self, family: str = "-4", *more: str) -> dict[str, str]:
-        """Our routes by prefix, as ip(8) has them."""
-        lines = (await self.made.run("ip", family, "route", "show", *(more or ("proto", "82")))).splitlines()
-        found = (line.replace(" proto 82", "").replace(" pref medium", "").split(maxsplit=1) for line in lines)
-        return {prefix: rest.strip() for prefix, rest in found}
-
-    async def until_routes(self, wanted: dict[str, str], family: str = "-4", *more: str) -> None:
-        """Waits until the kernel has exactly these of ours."""
-        found: dict[str, str] = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DEADLINE):
-                while (found := await self.routes(family, *more)) != wanted:  # noqa: ASYNC110  # nobody tells
-                    await asyncio.sleep(0.02)
-        assert found == wanted, self.now
-
-    async def until(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Waits until what it says is so."""
-        try:
-            async with asyncio.timeout(DEADLINE):
-                while not self.now or not condition(self.now):  # noqa: ASYNC110  # it may be any condition
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            raise AssertionError(self.now) from None
-        return self.now
-
-
-@contextlib.asynccontextmanager
-async def hub(
-    folder: Path,
-    kernel: str = "{}",
-    *,
-    reverse_route: str = "true",
-    entry: str = "",
-    crypto_map: str = "",
-    resync: float = 60.0,
-) -> AsyncIterator[Hub]:
-    """The sink in a namespace with an underlay, and a route of somebody else's."""
-    file = folder / "hub.yaml"
-    file.write_text(POLICY.format(kernel=kernel, map=crypto_map, reverse_route=reverse_route, entry=entry))
-    program = ("tests.integration.kernel_sink", str(file), str(resync))
-    async with namespace(*program, rights="net_admin") as made, asyncio.TaskGroup() as group:
-        await made.ip(
-            "addr add 192.0.2.1/24 dev eth0",
-            "addr add 2001:db8:2::1/64 dev eth0 nodad",
-            "route add default via 192.0.2.254",
-            "route add default via 2001:db8:2::254",
-            ADD_FOREIGN,
-        )
-        this = Hub(made)
-        reading = group.create_task(this.read())
-        yield this
-        assert "via 192.0.2.9 dev eth0" in await made.run("ip", "route", "show", FOREIGN, "proto", "static"), (
-            "untouched"
-        )
-        reading.cancel()
+from tests.integration.kernel_hub import ADD_FOREIGN, FAR, FAR6, FOREIGN, NEAR, hub
 
 
 async def test_n1_n5_a_route_leads_to_the_peer_over_what_leads_there(tmp_path: Path) -> None:
@@ -285,3 +192,64 @@ async def test_n2_n4_the_route_to_the_peer_itself(tmp_path: Path) -> None:
             await this.until(lambda now: now["log"][1:] != [])
             this.made.say({"release": True})
             await this.until_routes({})
+
+
+async def test_e13_equal_owners_share_a_route_and_each_way_follows_its_own_peer(tmp_path: Path) -> None:
+    async with hub(tmp_path, entry=", overlap: ecmp") as this:
+        await this.made.ip("addr add 198.51.100.1/24 dev eth1", "route add 203.0.113.0/24 via 198.51.100.9")
+        this.has((1, NEAR, "10.1.0.0/16"), (2, FAR, "10.1.0.0/16"))
+        shown = "route", "show", "10.1.0.0/16"
+        wanted = ["via 192.0.2.7 dev eth0 weight 1", "via 198.51.100.9 dev eth1 weight 1"]
+
+        async def ways() -> list[str]:
+            lines = (await this.made.run("ip", *shown)).replace("nexthop", "").splitlines()
+            return sorted(" ".join(line.split()) for line in lines[1:])
+
+        await this.until_so(ways, wanted)
+        await this.made.ip("route replace 203.0.113.0/24 via 198.51.100.8")
+        await this.until_so(ways, [wanted[0], "via 198.51.100.8 dev eth1 weight 1"])
+        await this.made.ip("route replace unreachable 203.0.113.0/24")
+        await this.until_routes({"10.1.0.0/16": "via 192.0.2.7 dev eth0 metric 1"})
+        assert [line for line in this.now["log"] if line[0] == "withdraw"] == []
+
+
+async def test_e14_an_ipv6_route_has_several_ways_only_where_each_has_a_gateway(tmp_path: Path) -> None:
+    async with hub(tmp_path, entry=", overlap: ecmp") as this:
+        this.has((1, NEAR, "2001:db8:5::/48"), (2, FAR6, "2001:db8:5::/48"), (3, "2001:db8:2::7", "2001:db8:6::/48"))
+        wanted = {
+            "2001:db8:5::/48": "via 2001:db8:2::254 dev eth0 metric 1",
+            "2001:db8:6::/48": "via 2001:db8:2::7 dev eth0 metric 1",
+        }
+        await this.until_routes(wanted, "-6")
+        this.has((2, FAR6, "2001:db8:5::/48"), (3, "2001:db8:2::7", "2001:db8:5::/48"))
+
+        async def ways() -> list[str]:
+            lines = (await this.made.run("ip", "-6", "route", "show", "2001:db8:5::/48")).splitlines()
+            return sorted(word for line in lines for word in line.split() if word.startswith("2001:db8:2::"))
+
+        await this.until_so(ways, ["2001:db8:2::254", "2001:db8:2::7"])
+        await this.until(lambda now: now["settled"] and now["refused"] == 0)
+        this.has((3, "2001:db8:2::7", "2001:db8:5::/48"))
+        await this.until_routes({"2001:db8:5::/48": "via 2001:db8:2::7 dev eth0 metric 1"}, "-6")
+
+
+async def test_n5_charons_own_routes_are_seen_and_explained(tmp_path: Path) -> None:
+    async with hub(tmp_path) as this:
+        this.has((1, NEAR, "10.1.0.0/16"))
+        await this.until_routes({"10.1.0.0/16": f"via {NEAR} dev eth0 metric 1"})
+        await this.made.ip("route add 10.1.0.0/16 via 192.0.2.254 table 220", "rule add lookup 220 prio 220")
+        now = await this.until(lambda now: now["detail"])
+        assert now["detail"].endswith("set charon.install_routes = no in strongswan.conf")
+        assert now["reasons"]["10.1.0.0/16"] == now["detail"]
+        await this.made.ip("route flush table 220")
+        await this.until(lambda now: not now["detail"])
+
+
+async def test_n7_another_distance_is_there_before_the_old_one_goes(tmp_path: Path) -> None:
+    async with hub(tmp_path) as this:
+        this.has((1, NEAR, "10.1.0.0/16"))
+        await this.until_routes({"10.1.0.0/16": f"via {NEAR} dev eth0 metric 1"})
+        this.made.say({"distance": 20})
+        await this.until_routes({"10.1.0.0/16": f"via {NEAR} dev eth0 metric 20"})
+        now = await this.until(lambda now: now["settled"])
+        assert now["log"] == [["announce", "10.1.0.0/16", True]]

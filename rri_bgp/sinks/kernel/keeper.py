@@ -12,7 +12,7 @@ import enum
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from rri_bgp.rri.reconcile import Place, Verdict, verdict
 from rri_bgp.sinks.kernel.gate import Gate
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Kernel, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
-from rri_bgp.sinks.kernel.resolve import Resolver, Target, via_for
+from rri_bgp.sinks.kernel.resolve import Leads, Resolver, Target, via_for
 from rri_bgp.sinks.kernel.wire import Via
 
 __all__ = ["PATIENCE", "PIECE", "Fault", "Hindrance", "Keeper", "Wish"]
@@ -215,26 +215,36 @@ class Keeper:
             del self._bulk[spot]
         return spots + more
 
-    def _work(self, spots: Iterable[Spot], now: float) -> None:
+    def _work(self, spots: Sequence[Spot], now: float) -> None:
         aims = self._aims(spots)
         changes: list[Change] = []
-        for spot, aim in aims.items():
+        for spot, aim in zip(spots, aims, strict=True):
             changes += self._plan(spot, aim, now)
         refused = self._kernel.change(changes) if changes else {}
         for index, change in enumerate(changes):
-            self._note(change, refused.get(index))
-        for spot, aim in aims.items():
+            if refused and index in refused:
+                self._note_refusal(change, refused[index])
+            else:
+                self._note(change)
+        self._counters.update(_COUNTED[change.verb] for index, change in enumerate(changes) if index not in refused)
+        for spot, aim in zip(spots, aims, strict=True):
             self._judge(spot, aim)
 
-    def _aims(self, spots: Iterable[Spot]) -> dict[Spot, _Aim | None]:
-        wishes = {spot: self._wish(spot) for spot in spots}
-        for spot, wish in wishes.items():
+    def _aims(self, spots: Sequence[Spot]) -> list[_Aim | None]:
+        """What should be at these, resolved."""
+        wishes = [self._wish(spot) for spot in spots]
+        leads = [
             self._resolver.use(spot, () if wish is None else wish.targets)
-        self._resolver.resolve(target for wish in wishes.values() if wish is not None for target in wish.targets)
-        return {spot: None if wish is None else self._aim(spot, wish) for spot, wish in wishes.items()}
+            for spot, wish in zip(spots, wishes, strict=True)
+        ]
+        self._resolver.resolve(lead for some in leads for lead in some)
+        return [
+            None if wish is None else self._aim(spot, wish, found)
+            for spot, wish, found in zip(spots, wishes, leads, strict=True)
+        ]
 
-    def _aim(self, spot: Spot, wish: Wish) -> _Aim:
-        ways = [self._resolver.way(target) for target in wish.targets]
+    def _aim(self, spot: Spot, wish: Wish, leads: Leads) -> _Aim:
+        ways = [lead.way for lead in leads if lead.way is not None]
         reached = [way for way in ways if way.hops]
         if reached:
             return _Aim(wish.metric, via_for(spot.prefix, reached, crosses=wish.crosses))
@@ -249,7 +259,9 @@ class Keeper:
         """The changes that bring a spot nearer to what it should be; the rest follows when they are made."""
         ours = self._mirror.ours.get(spot, ())
         if aim is not None and aim.via is not None:
-            place = Place(*spot, aim.metric)
+            place = Place(spot.table, spot.prefix, aim.metric)
+            if not ours and not self._refused and spot not in self._mirror.foreign:  # as most are that come
+                return [Change(Verb.ADD, place, aim.via)]
             here = [via for metric, via in ours if metric == aim.metric]
             if here == [aim.via]:
                 self._leaving.pop(spot, None)
@@ -288,25 +300,25 @@ class Keeper:
 
     # -- what has come of it -----------------------------------------------------------------------------------------
 
-    def _note(self, change: Change, refusal: Refusal | None) -> None:
+    def _note(self, change: Change) -> None:
+        """The kernel has made this change."""
         verb, place, via = change
-        table, prefix, _ = place
-        if refusal is None:
-            self._counters[_COUNTED[verb]] += 1
-            if verb is Verb.DELETE:
-                self._mirror.drop(place)
-            else:
-                self._mirror.put(place, via)
-                if len(self._mirror.ours[spot := Spot(table, prefix)]) > 1:
-                    self._urgent[spot] = None  # what it replaces goes now
-        elif verb is Verb.DELETE and refusal.errno == errno.ESRCH:
+        if verb is Verb.DELETE:
+            self._mirror.drop(place)
+        elif self._mirror.put(place, via):
+            self._urgent[Spot(place.table, place.prefix)] = None  # what it replaces goes now
+
+    def _note_refusal(self, change: Change, refusal: Refusal) -> None:
+        verb, place, _ = change
+        spot = Spot(place.table, place.prefix)
+        if verb is Verb.DELETE and refusal.errno == errno.ESRCH:
             self._mirror.drop(place)
         elif refusal.errno == errno.EEXIST:
             self._mirror.in_doubt = True
-            self._puzzles[Spot(table, prefix)] = None
+            self._puzzles[spot] = None
         else:
             self._counters["refused by the kernel"] += 1
-            self._refused[Spot(table, prefix)] = (change, refusal)
+            self._refused[spot] = (change, refusal)
 
     def _judge(self, spot: Spot, aim: _Aim | None) -> None:
         """Whether upstream may hear of it, and why not."""
@@ -335,7 +347,9 @@ class Keeper:
         mirror = self._mirror
         if via is None:
             return fault, False
-        place = Place(*spot, metric)
+        place = Place(spot.table, spot.prefix, metric)
+        if spot not in mirror.foreign and mirror.via(place) == via:  # as most are
+            return fault, True
         standing, by = verdict(place, mirror.others(spot))
         if by is not None and standing is Verdict.BLOCKED:  # also where ours is beside it: packets may take either
             return Fault(Hindrance.BLOCKED, (owner_of(by.protocol),)), False

@@ -59,7 +59,10 @@ class Mirror:
     def via(self, place: Place) -> Via | None:
         """Where our route of this place leads; None where there is none."""
         table, prefix, metric = place
-        return next((via for at, via in self.ours.get(Spot(table, prefix), ()) if at == metric), None)
+        for at, via in self.ours.get(Spot(table, prefix), ()):
+            if at == metric:
+                return via
+        return None
 
     def is_taken(self, place: Place) -> bool:
         """Whether somebody else's route is there, in the place of ours or beside it."""
@@ -84,8 +87,8 @@ class Mirror:
 
     # -- what changes ------------------------------------------------------------------------------------------------
 
-    def put(self, place: Place, via: Via) -> None:
-        """The kernel took this route of ours."""
+    def put(self, place: Place, via: Via) -> bool:
+        """The kernel took this route of ours. Returns whether there is another one of ours beside it."""
         table, prefix, metric = place
         spot = Spot(table, prefix)
         before = self.ours.get(spot)
@@ -93,7 +96,9 @@ class Mirror:
             self.ours[spot] = self._shared(metric, via)
         else:
             self.ours[spot] = (*(one for one in before if one[0] != metric), (metric, via))
-        self._touch(spot)
+        if self._dump is not None:
+            self._dump.outdated.add(spot)
+        return len(self.ours[spot]) > 1
 
     def drop(self, place: Place) -> None:
         """Ours is not there any more."""

@@ -21,10 +21,10 @@ from rri_bgp.sinks.kernel.kernel import MAIN, Kernel, Question, Refusal, Spot
 from rri_bgp.sinks.kernel.mirror import Foreign, Mirror
 from rri_bgp.sinks.kernel.wire import UNICAST, LinkNews, Nexthop, RouteNews, Via, via_of
 
-__all__ = ["Resolver", "Target", "Way", "via_for"]
+__all__ = ["Lead", "Leads", "Resolver", "Target", "Way", "via_for"]
 
 _PIECE = 128
-"""Targets that are asked for at once: a millisecond or two."""
+"""Leads that are asked for at once: a millisecond or two."""
 
 _LOCAL, _BLACKHOLE, _UNREACHABLE, _PROHIBIT = 2, 6, 7, 8
 _KINDS = {_BLACKHOLE: "a blackhole", _UNREACHABLE: "unreachable", _PROHIBIT: "prohibited"}
@@ -76,6 +76,22 @@ def _fitted(prefix: Prefix, hop: Nexthop, *, crosses: bool) -> Nexthop:
     return Nexthop(gateway, device, onlink=crosses or hop.onlink)
 
 
+class Lead:
+    """A target, how it is reached now, and the spots whose routes lead to it. There is one for each target in use."""
+
+    __slots__ = ("near", "target", "users", "way")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.near = _near(target)
+        self.way: Way | None = None
+        """None before it has been asked for."""
+        self.users: dict[Spot, None] = {}
+
+
+Leads = tuple[Lead, ...]
+
+
 class Resolver:
     """See the head of this file.
 
@@ -91,54 +107,51 @@ class Resolver:
         self._devices = devices
         self._mirror = mirror
         self._redirected = redirected
-        self._ways: dict[Target, Way] = {}
-        self._users: dict[Target, dict[Spot, None]] = {}
-        self._targets: dict[Spot, tuple[Target, ...]] = {}
-        self._asked: Counter[Prefix] = Counter()
-        """How many addresses were asked for, by the network of ``_near`` that they are in."""
+        self._leads: dict[Target, Lead] = {}
+        self._used: dict[Spot, Leads] = {}
+        self._near: Counter[Prefix] = Counter()
+        """How many addresses are asked for, by the network of ``_near`` that they are in."""
 
     # -- who uses what -----------------------------------------------------------------------------------------------
 
-    def use(self, spot: Spot, targets: tuple[Target, ...]) -> None:
-        """The route of this spot leads to these; to none where it is not wanted any more."""
-        before = self._targets.get(spot, ())
-        if before == targets:
-            return
-        for target in before:
-            self._forget(spot, target)
-        if targets:
-            self._targets[spot] = targets
-        else:
-            del self._targets[spot]
-        for target in targets:
-            self._users.setdefault(target, {})[spot] = None
+    def use(self, spot: Spot, targets: Sequence[Target]) -> Leads:
+        """The route of this spot leads to these; to none where it is not wanted any more. ``resolve`` follows."""
+        leads = tuple([self._leads.get(target) or self._new(target) for target in targets])
+        before = self._used.get(spot, ())
+        if before != leads:
+            for lead in before:
+                if lead not in leads:
+                    self._forget(spot, lead)
+            for lead in leads:
+                lead.users[spot] = None
+            if leads:
+                self._used[spot] = leads
+            else:
+                del self._used[spot]
+        return leads
 
-    def _forget(self, spot: Spot, target: Target) -> None:
-        users = self._users[target]
-        users.pop(spot, None)
-        if not users:
-            del self._users[target]
-            if self._ways.pop(target, None) is not None and (near := _near(target)) is not None:
-                self._asked[near] -= 1
+    def _new(self, target: Target) -> Lead:
+        lead = self._leads[target] = Lead(target)
+        if lead.near is not None:
+            self._near[lead.near] += 1
+        return lead
 
-    def resolve(self, targets: Iterable[Target]) -> None:
-        """Finds the ways to those of them that are not known yet. Those must be in use."""
-        unknown = [one for one in dict.fromkeys(targets) if one not in self._ways]
-        for target, way in zip(unknown, self._find(unknown), strict=True):
-            self._ways[target] = way
-            if (near := _near(target)) is not None:
-                self._asked[near] += 1
+    def _forget(self, spot: Spot, lead: Lead) -> None:
+        del lead.users[spot]
+        if not lead.users:
+            del self._leads[lead.target]
+            if lead.near is not None:
+                self._near[lead.near] -= 1
 
-    def way(self, target: Target) -> Way:
-        """How a resolved target is reached."""
-        return self._ways[target]
+    def resolve(self, leads: Iterable[Lead]) -> None:
+        """Finds the ways to those of them that are not known yet."""
+        unknown = list(dict.fromkeys(lead for lead in leads if lead.way is None))
+        for lead, way in zip(unknown, self._find(unknown), strict=True):
+            lead.way = way
 
     def is_used(self, spot: Spot) -> bool:
         """Whether a route is wanted there."""
-        return spot in self._targets
-
-    def __len__(self) -> int:
-        return len(self._ways)
+        return spot in self._used
 
     # -- when to ask again -------------------------------------------------------------------------------------------
 
@@ -146,35 +159,34 @@ class Resolver:
         """Whether a route to ``prefix`` that came or went may matter to any target."""
         length = _NEAR[prefix.version]
         if prefix.length < length:
-            return bool(self._ways)
+            return bool(self._leads)
         host = (32 if prefix.version == 4 else 128) - length
-        return self._asked[Prefix(prefix.version, prefix.network >> host << host, length)] > 0
+        return self._near[Prefix(prefix.version, prefix.network >> host << host, length)] > 0
 
     def again(self) -> Iterator[list[Spot]]:
         """Asks for all of them anew, in pieces. Yields the spots whose way is another one now."""
-        targets = iter(list(self._ways))
-        while piece := list(islice(targets, _PIECE)):
+        leads = iter(list(self._leads.values()))
+        while piece := list(islice(leads, _PIECE)):
             yield self._refresh(piece)
 
     def peer_moved(self, vrf: str, address: Address) -> list[Spot]:
         """The policy's own route to a peer came, went or changed. Returns the spots whose way is another one now."""
-        target = Target(Peer(address), vrf)
-        return self._refresh([target]) if target in self._ways else []
+        lead = self._leads.get(Target(Peer(address), vrf))
+        return [] if lead is None else self._refresh([lead])
 
-    def _refresh(self, targets: Sequence[Target]) -> list[Spot]:
-        known = [one for one in targets if one in self._ways]
+    def _refresh(self, leads: Sequence[Lead]) -> list[Spot]:
         changed: list[Spot] = []
-        for target, way in zip(known, self._find(known), strict=True):
-            if self._ways[target] != way:
-                self._ways[target] = way
-                changed += self._users.get(target, ())
+        for lead, way in zip(leads, self._find(leads), strict=True):
+            if lead.way != way:
+                lead.way = way
+                changed += lead.users
         return changed
 
     # -- what leads where --------------------------------------------------------------------------------------------
 
-    def _find(self, targets: Sequence[Target]) -> list[Way]:
+    def _find(self, leads: Sequence[Lead]) -> list[Way]:
         """The ways to all of these; the kernel is asked once."""
-        plans = [self._plan(target) for target in targets]
+        plans = [self._plan(lead.target) for lead in leads]
         questions = [plan for plan in plans if isinstance(plan, _Lookup)]
         answers = iter(self._kernel.ask([plan.question for plan in questions]) if questions else ())
         return [self._way(plan, next(answers)) if isinstance(plan, _Lookup) else plan for plan in plans]
