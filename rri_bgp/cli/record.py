@@ -11,7 +11,7 @@ import click
 
 from rri_bgp.errors import UsageError
 from rri_bgp.paths import VICI_SOCKET
-from rri_bgp.policy import ViciSettings, XfrmSettings
+from rri_bgp.policy.config import ViciSettings, XfrmSettings
 from rri_bgp.sources import Source
 from rri_bgp.sources.recording import Recorder
 from rri_bgp.sources.vici import ViciSource

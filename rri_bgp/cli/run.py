@@ -18,15 +18,8 @@ import click
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, RriError, rri_error_in
-from rri_bgp.policy import (
-    Config,
-    KernelSettings,
-    ReplaySettings,
-    SourceSettings,
-    ViciSettings,
-    XfrmSettings,
-    load,
-)
+from rri_bgp.policy import load
+from rri_bgp.policy.config import Config, KernelSettings, ReplaySettings, SourceSettings, ViciSettings, XfrmSettings
 from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks import Sink

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rri_bgp.demo.show import Script
 from rri_bgp.demo.story import tell
-from rri_bgp.policy import ReplaySettings, load
+from rri_bgp.policy import load
+from rri_bgp.policy.config import ReplaySettings
 from rri_bgp.sources.recording import read
 from rri_bgp.sources.replay import SHIPPED
 

@@ -1,35 +1,9 @@
-"""From the YAML file to a checked configuration. ``load`` is the only way in; errors carry line and column."""
+"""From the YAML file to a checked configuration. ``load`` is the only way in; errors carry line and column.
 
-from rri_bgp.policy.config import (
-    Config,
-    ControlSettings,
-    ExabgpSettings,
-    HandOffSettings,
-    KernelSettings,
-    NotifySettings,
-    OnExit,
-    ReplaySettings,
-    ResolveSettings,
-    SourceSettings,
-    Unresolved,
-    ViciSettings,
-    XfrmSettings,
-)
+What a ``Config`` is made of is in ``config``, for those who ask for a part of it by name.
+"""
+
+from rri_bgp.policy.config import Config
 from rri_bgp.policy.load import load
 
-__all__ = [
-    "Config",
-    "ControlSettings",
-    "ExabgpSettings",
-    "HandOffSettings",
-    "KernelSettings",
-    "NotifySettings",
-    "OnExit",
-    "ReplaySettings",
-    "ResolveSettings",
-    "SourceSettings",
-    "Unresolved",
-    "ViciSettings",
-    "XfrmSettings",
-    "load",
-]
+__all__ = ["Config", "load"]

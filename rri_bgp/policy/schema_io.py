@@ -74,13 +74,13 @@ class LocalModel(Model):
     )
 
 
-class ViciModel(Model):
-    """strongSwan's VICI socket."""
+def _source_name(default: str) -> Any:  # noqa: ANN401  # as ``key``
+    return key("the source's name in output; needed for a second one", "a name", default=default, shown=f"`{default}`")
 
-    name: Name = key("the source's name in output; needed for a second one", "a name", default="vici", shown="`vici`")
-    socket: SocketPath = key("where charon listens", "an absolute path", default=VICI_SOCKET, shown=f"`{VICI_SOCKET}`")
-    resync: float = key(
-        "time between full snapshots: a lost event costs no more than this",
+
+def _resync(between: str) -> Any:  # noqa: ANN401  # as ``key``
+    return key(
+        f"time between {between}: a lost event costs no more than this",
         "seconds, 1..3600",
         default=30.0,
         shown="`30`",
@@ -89,6 +89,14 @@ class ViciModel(Model):
         le=3600,
         allow_inf_nan=False,
     )
+
+
+class ViciModel(Model):
+    """strongSwan's VICI socket."""
+
+    name: Name = _source_name("vici")
+    socket: SocketPath = key("where charon listens", "an absolute path", default=VICI_SOCKET, shown=f"`{VICI_SOCKET}`")
+    resync: float = _resync("full snapshots")
     kernel: Literal["ignore", "report", "withdraw"] = key(
         "what an `xfrm` source beside it means for SAs that charon calls installed and the kernel does not carry: they "
         "are reported, or lose their routes too; `ignore` does not compare the two, whose SAs are then seen twice",
@@ -102,23 +110,14 @@ class ViciModel(Model):
 class XfrmModel(Model):
     """The kernel's SAs, whoever made them: strongSwan, Libreswan, keys set by hand. Needs CAP_NET_ADMIN."""
 
-    name: Name = key("the source's name in output; needed for a second one", "a name", default="xfrm", shown="`xfrm`")
+    name: Name = _source_name("xfrm")
     netns: OptionalName = key(
         "the network namespace that the SAs are in, as `ip netns` names it or by its path; needs CAP_SYS_ADMIN too",
         "a name, or an absolute path",
         default=None,
         shown="the controller's own",
     )
-    resync: float = key(
-        "time between two readings of all SAs: a lost event costs no more than this",
-        "seconds, 1..3600",
-        default=30.0,
-        shown="`30`",
-        rules="E8",
-        ge=1,
-        le=3600,
-        allow_inf_nan=False,
-    )
+    resync: float = _resync("two readings of all SAs")
 
 
 class ReplayModel(Model):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rri_bgp.cli.run import _sources
-from rri_bgp.policy import ReplaySettings, SourceSettings, ViciSettings, XfrmSettings
+from rri_bgp.policy.config import ReplaySettings, SourceSettings, ViciSettings, XfrmSettings
 from tests.unit.cli.support import Done, spawn
 from tests.unit.control.small import DEADLINE
 

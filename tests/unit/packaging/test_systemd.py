@@ -16,7 +16,8 @@ import click
 import pytest
 
 from rri_bgp.cli.attach import attach
-from rri_bgp.policy import OnExit, load
+from rri_bgp.policy import load
+from rri_bgp.policy.config import OnExit
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"

@@ -10,7 +10,8 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import ANY_PORT, Address, Attributes, Prefix
-from rri_bgp.policy import (
+from rri_bgp.policy import load
+from rri_bgp.policy.config import (
     Config,
     ExabgpSettings,
     HandOffSettings,
@@ -20,7 +21,6 @@ from rri_bgp.policy import (
     Unresolved,
     ViciSettings,
     XfrmSettings,
-    load,
 )
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import (

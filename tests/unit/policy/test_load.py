@@ -13,7 +13,8 @@ import pytest
 
 from rri_bgp.errors import PolicyErrors
 from rri_bgp.model import Address, Attributes
-from rri_bgp.policy import (
+from rri_bgp.policy import load
+from rri_bgp.policy.config import (
     Config,
     ControlSettings,
     ExabgpSettings,
@@ -24,7 +25,6 @@ from rri_bgp.policy import (
     Unresolved,
     ViciSettings,
     XfrmSettings,
-    load,
 )
 from rri_bgp.policy.load import parse
 from rri_bgp.rri.entries import EntryKind, MapEntry, Match, Policy, ReverseRoute
