@@ -113,8 +113,12 @@ class KernelSink:
         self._awake.set()
 
     def take_settings(self, policy: Policy) -> None:
-        """See ``Sink``. Tables that the policy uses no more are emptied; all routes are worked out anew."""
+        """See ``Sink``. Tables that the policy uses no more are emptied; all routes are worked out anew.
+
+        Where they lead too: another policy may have other routes to the peers, or another table for their VRF.
+        """
         self._take_tables(policy)
+        self._watch.ask_soon(time.monotonic())
         self._look(map(self._spot, self._table.restart()), is_bulk=True)
         self._look(self._mirror.ours, is_bulk=True)
         self.retry()
