@@ -13,9 +13,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEADLINE", "Namespace", "namespace"]
+__all__ = ["DEADLINE", "ENTER", "Namespace", "namespace"]
 
 DEADLINE = 30.0
+
+_AS_ROOT = os.geteuid() == 0
+ENTER = () if _AS_ROOT else ("--user", "--preserve-credentials")
+"""What nsenter(1) has to be told beside ``--net``."""
 
 
 class Namespace:
@@ -28,7 +32,7 @@ class Namespace:
 
     async def run(self, *words: str, text: str = "") -> str:
         """Runs a program in it, with the rights that its owner has; ``text`` on stdin. What it says."""
-        enter = ("nsenter", f"--target={self.process.pid}", "--net", *_USER_TO_ENTER)
+        enter = ("nsenter", f"--target={self.process.pid}", "--net", *ENTER)
         program = await asyncio.create_subprocess_exec(*enter, *words, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         out, error = await program.communicate(text.encode())
         assert program.returncode == 0, (words, out, error)
@@ -63,8 +67,6 @@ class Namespace:
         self.process.send_signal(signal.SIGCONT)
 
 
-_AS_ROOT = os.geteuid() == 0
-_USER_TO_ENTER = () if _AS_ROOT else ("--user", "--preserve-credentials")
 _USER_TO_MAKE = () if _AS_ROOT else ("--user", "--map-root-user")
 
 
