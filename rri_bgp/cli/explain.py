@@ -90,11 +90,16 @@ def _prefix(story: Item) -> Iterator[str]:
         yield f"also a route in {', '.join(others)}"
     for one in story["kernel"]:
         yield f"kernel route that is meant ({', '.join(one['rules'])}): {words.kernel_route(one)}"
+        if one["installed"] is not None:
+            yield f"  in the kernel: {words.installed(one['installed'])}"
     yield from _history(story["history"])
 
 
 def _route(story: Item, route: Item) -> Iterator[str]:
-    yield f"{words.destination(route)} is announced: {words.path(route)}"
+    verb = (
+        "is announced" if route["announced"] else "is NOT announced, the kernel does not have it as it should (G3, N7)"
+    )
+    yield f"{words.destination(route)} {verb}: {words.path(route)}"
     for other in route["alternates"]:
         yield f"  and, where the neighbour takes several paths (E13): {words.path(other)}"
     for number, claim in enumerate(story["claims"]):

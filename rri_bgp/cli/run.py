@@ -19,7 +19,15 @@ from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.errors import PolicyError, RriError, rri_error_in
 from rri_bgp.policy import load
-from rri_bgp.policy.config import Config, KernelSettings, ReplaySettings, SourceSettings, ViciSettings, XfrmSettings
+from rri_bgp.policy.config import (
+    Config,
+    HandOffSettings,
+    KernelSettings,
+    ReplaySettings,
+    SourceSettings,
+    ViciSettings,
+    XfrmSettings,
+)
 from rri_bgp.reload import Reloader
 from rri_bgp.service import notify, watchdog_interval
 from rri_bgp.sinks import Sink
@@ -80,7 +88,7 @@ def run(config: Path, log_level: str) -> None:
         sources = _sources(settings.sources)
         controller = Controller(settings.policy, sources, looks_around=True)
         if settings.kernel is not None:
-            _lay(controller, settings.kernel)
+            _lay(controller, settings.kernel, settings.hand_off)
         asyncio.run(_run(controller, settings))
     except (RriError, BaseExceptionGroup) as raised:
         error = rri_error_in(raised)
@@ -129,11 +137,12 @@ def _source(settings: SourceSettings) -> Source:
             return ViciSource(settings)
 
 
-def _lay(controller: Controller, settings: KernelSettings) -> None:
+def _lay(controller: Controller, settings: KernelSettings, hand_off: HandOffSettings | None) -> None:
     """The kernel has a route before anybody is told of it. Likewise: only who changes the kernel imports how."""
     from rri_bgp.sinks.kernel.sink import KernelSink  # noqa: PLC0415
 
-    controller.outlets.lay(KernelSink(controller.rib, settings, controller.outlets))
+    spared = () if hand_off is None else (hand_off.table,)
+    controller.outlets.lay(KernelSink(controller.rib, settings, controller.outlets, spared=spared))
 
 
 def _collect_garbage_rarely() -> None:

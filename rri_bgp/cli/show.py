@@ -81,24 +81,27 @@ def _sa(item: Item) -> tuple[str, ...]:
 @socket_option
 @as_json
 def kernel(socket: Path, is_json: bool) -> None:
-    """The routes that the kernel should have: what the policy means, whoever puts them there.
+    """The routes that the kernel should have, and what it has.
 
-    HOP is the peer, a gateway that the policy names, an interface or an xfrm if_id; how a peer is reached is the
-    machine's own business.
+    HOP is what the policy means: the peer, a gateway that it names, an interface, an xfrm if_id or a vti mark.
+    INSTALLED is what that is now, where the policy has the sink `kernel`; otherwise whoever puts routes there does.
     """
     items = list(ask(socket, Request(Ask.KERNEL)))
     if is_json:
         print_json({"kernel": items})
         return
     print_table(
-        ("PREFIX", "VRF", "HOP", "METRIC", "RULES", "OWNERS"), map(_kernel, items), "no kernel routes are meant"
+        ("PREFIX", "VRF", "HOP", "METRIC", "RULES", "OWNERS", "INSTALLED"),
+        map(_kernel, items),
+        "no kernel routes are meant",
     )
 
 
 def _kernel(item: Item) -> tuple[str, ...]:
     hops = ", ".join(map(words.hop, item["hops"])) or "-"
     owners = " ".join(map(words.owner, item["owners"]))
-    return item["prefix"], item["vrf"] or "-", hops, str(item["distance"]), " ".join(item["rules"]), owners
+    installed = "-" if item["installed"] is None else words.installed(item["installed"])
+    return item["prefix"], item["vrf"] or "-", hops, str(item["distance"]), " ".join(item["rules"]), owners, installed
 
 
 @show.command()

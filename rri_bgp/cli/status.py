@@ -30,8 +30,8 @@ def status_lines(item: Item) -> Iterator[str]:
     yield from _around_lines(item)
     for sink in item["sinks"]:
         yield from sink_lines(sink)
-    if not item["sinks"]:
-        yield "sinks: NONE, no ExaBGP is attached"
+    if item["waits_for_exabgp"] or not item["sinks"]:
+        yield "sinks: NO ExaBGP is attached"
 
 
 def source_lines(item: Item) -> Iterator[str]:

@@ -10,6 +10,7 @@ __all__ = [
     "destination",
     "differing",
     "hop",
+    "installed",
     "kernel_route",
     "missing",
     "next_hops",
@@ -76,6 +77,19 @@ def kernel_route(item: Item) -> str:
     hops = " and ".join(map(hop, item["hops"])) or "nowhere"
     vrf = f" vrf {item['vrf']}" if item["vrf"] else ""
     return f"{item['prefix']}{vrf} {hops} metric {item['distance']}"
+
+
+def installed(item: Item) -> str:
+    """What the kernel has, nearly as ``ip route`` would have it: ``via 192.0.2.1 dev eth0 table 254 metric 1``."""
+    ways = " and ".join(_way(one) for one in item["hops"]) or ("blackhole" if item["blackhole"] else "nothing")
+    place = f" table {'main' if item['table'] == 254 else item['table']} metric {item['metric']}"
+    state = "" if item["state"] == "confirmed" else f", {item['state']}"
+    return f"{ways}{place if ways != 'nothing' else ''}{state}{': ' if item['reason'] else ''}{item['reason']}"
+
+
+def _way(item: Item) -> str:
+    gateway = f"via {item['gateway']} " if item["gateway"] else ""
+    return f"{gateway}dev {item['device']}{' onlink' if item['onlink'] else ''}"
 
 
 def hop(item: Item) -> str:

@@ -61,7 +61,7 @@ def given(routes: Iterable[Item], sessions: Collection[Session], table: Upstream
 
 def _key(item: Item, session: Session, table: UpstreamTable) -> Key | None:
     """As what a session is given a route, None where it is not."""
-    if session.peer in item["withheld"]:
+    if session.peer in item["withheld"] or not item["announced"]:
         return None
     prefix, is_plain = Prefix.parse(item["prefix"]), item["vrf"] == (session.vrf or "")
     if item["flow"] is not None:

@@ -181,12 +181,14 @@ class KernelHop:
 
 @dataclass(frozen=True, slots=True)
 class KernelEntry:
-    """A route as the kernel has it, or why it has none; ``hops`` is empty for a blackhole too."""
+    """A route of ours as the kernel has it: neither ``hops`` nor ``is_blackhole`` where it has none. ``metric`` is that
+    which it has, or should have."""
 
     state: RouteState
     table: int
     metric: int | None
-    hops: tuple[KernelHop, ...]
+    hops: tuple[KernelHop, ...] = ()
+    is_blackhole: bool = False
     reason: str = ""
 
 

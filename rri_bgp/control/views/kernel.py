@@ -1,4 +1,4 @@
-"""The kernel routes that should exist (rules N2-N7), as JSON. Where they point is resolved where the kernel is."""
+"""The kernel routes that should exist (rules N2-N7), and those that the kernel has where it is a sink, as JSON."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rri_bgp.rri.kernel import (
     peer_routes,
     proxy_route,
 )
+from rri_bgp.sinks import KernelEntry
 
 __all__ = ["kernel", "kernel_routes_of"]
 
@@ -29,21 +30,21 @@ def kernel(controller: Controller) -> Iterator[Item]:
     rib = controller.rib
     to_peers = _to_peers(controller)
     for one in to_peers:
-        yield _fields(one)
+        yield _fields(controller, one)
     taken = {(one.vrf, one.prefix) for one in to_peers}  # these count where a peer's own address is a proxy too
     for destination in list(rib.destinations()):
         found = proxy_route(rib, destination)
         if found is not None and (found.vrf, found.prefix) not in taken:
-            yield _fields(found)
+            yield _fields(controller, found)
 
 
 def kernel_routes_of(controller: Controller, prefix: Prefix, vrf: str) -> list[Item]:
     """Those for exactly this prefix in the table of a VRF."""
     to_peers = [one for one in _to_peers(controller) if (one.vrf, one.prefix) == (vrf, prefix)]
     if to_peers:
-        return [_fields(one) for one in to_peers]
+        return [_fields(controller, one) for one in to_peers]
     found = proxy_route(controller.rib, destination_of(KernelKey(vrf, prefix)))
-    return [] if found is None else [_fields(found)]
+    return [] if found is None else [_fields(controller, found)]
 
 
 def _to_peers(controller: Controller) -> list[KernelRoute]:
@@ -52,7 +53,8 @@ def _to_peers(controller: Controller) -> list[KernelRoute]:
     return list(peer_routes(controller.rib)) if any(one.remote_peer is not None for one in wants) else []
 
 
-def _fields(route: KernelRoute) -> Item:
+def _fields(controller: Controller, route: KernelRoute) -> Item:
+    foundation = controller.outlets.foundation
     return {
         "prefix": str(route.prefix),
         "vrf": route.vrf,
@@ -60,6 +62,19 @@ def _fields(route: KernelRoute) -> Item:
         "distance": route.distance,
         "owners": [owner_fields(owner) for owner in route.owners],
         "rules": list(route.rules),
+        "installed": None if foundation is None else _installed(foundation.entry(route.vrf, route.prefix)),
+    }
+
+
+def _installed(entry: KernelEntry) -> Item:
+    """What the kernel has."""
+    return {
+        "state": entry.state.value,
+        "reason": entry.reason,
+        "table": entry.table,
+        "metric": entry.metric,
+        "blackhole": entry.is_blackhole,
+        "hops": [{"gateway": hop.gateway, "device": hop.device, "onlink": hop.onlink} for hop in entry.hops],
     }
 
 

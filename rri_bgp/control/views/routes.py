@@ -42,6 +42,7 @@ def route_fields(controller: Controller, route: Route, *, is_full: bool = False)
     return {
         **destination_fields(route.destination),
         **announcement(controller.rib.policy, route),
+        "announced": controller.wanted.path(route.destination) is not None,
         "owners": [owner_fields(claim.owner) for claim in route.claims],
         "sinks": {name: _state(one) | (_neighbors(one) if is_full else {}) for name, one in held.items()},
     }

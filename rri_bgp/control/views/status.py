@@ -24,6 +24,7 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "version": __version__,
         "well": not controller.policy_error
         and bool(sinks)
+        and not _waits_for_exabgp(controller, reloader)
         and all(source.connected for source in sources)
         and not controller.missing.now
         and all(map(_is_well, sinks))
@@ -42,6 +43,7 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         "not_in_kernel_so_far": controller.missing.so_far,
         "sources": [source_fields(source) for source in sources],
         "sinks": [sink_fields(one, controller.rib.policy) for one in sinks],
+        "waits_for_exabgp": _waits_for_exabgp(controller, reloader),
         "kernel": "" if around is None else around.kernel,
         "groups": [_group(controller, group, around) for group in controller.rib.policy.groups.values()],
         "fifos": [
@@ -50,6 +52,16 @@ def status(controller: Controller, reloader: Reloader | None) -> Item:
         ],
         "names": names,
     }
+
+
+def _waits_for_exabgp(controller: Controller, reloader: Reloader | None) -> bool:
+    """Whether ExaBGPs are to announce, and none has come yet."""
+    wants = reloader is not None and reloader.running.exabgp is not None
+    return wants and all(sink.name in _WITHOUT_EXABGP for sink in controller.sinks)
+
+
+_WITHOUT_EXABGP = ("kernel", "hand-off")
+"""The sinks that are no ExaBGP; no ExaBGP can have their name."""
 
 
 def _label(counted: tuple[Reason, int]) -> str:

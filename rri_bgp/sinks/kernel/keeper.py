@@ -210,6 +210,7 @@ class Keeper:
         spots = list(islice(self._urgent, count))
         for spot in spots:
             del self._urgent[spot]
+            self._bulk.pop(spot, None)
         more = list(islice(self._bulk, count - len(spots)))
         for spot in more:
             del self._bulk[spot]

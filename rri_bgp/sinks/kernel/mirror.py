@@ -41,11 +41,15 @@ Ours = tuple[tuple[int, Via], ...]
 
 
 class Mirror:
-    """See the head of this file. ``protocol`` is ours (rule G6); of others' routes those in ``tables`` matter."""
+    """See the head of this file. ``protocol`` is ours (rule G6), but not in ``spared``: another sink has these tables.
 
-    def __init__(self, protocol: int, tables: Collection[int] = ()) -> None:
+    Of others' routes those in ``tables`` matter.
+    """
+
+    def __init__(self, protocol: int, tables: Collection[int] = (), spared: Collection[int] = ()) -> None:
         self.protocol = protocol
         self.tables = frozenset(tables)
+        self._spared = frozenset(spared)
         self.ours: dict[Spot, Ours] = {}
         self.foreign: dict[Spot, tuple[Foreign, ...]] = {}
         self.in_doubt = False
@@ -111,7 +115,7 @@ class Mirror:
         """Takes an event that is not of our own doing. Returns the spot that has changed, None where none has."""
         table, prefix, metric = news.place
         spot = Spot(table, prefix)
-        if news.protocol == self.protocol:
+        if self.is_ours(news):
             self._take_ours(spot, metric, news)
         elif table in self.tables:
             self._take_foreign(spot, metric, news)
@@ -119,6 +123,10 @@ class Mirror:
             return None
         self._touch(spot)
         return spot
+
+    def is_ours(self, news: RouteNews) -> bool:
+        """Whether a route is one of ours, by whomever it was put there."""
+        return news.protocol == self.protocol and news.place.table not in self._spared
 
     def _take_ours(self, spot: Spot, metric: int, news: RouteNews) -> None:
         before = self.via(news.place)
@@ -189,7 +197,7 @@ class Dump:
         """A route that is there."""
         table, prefix, metric = news.place
         spot = Spot(table, prefix)
-        if news.protocol == self._mirror.protocol:
+        if self._mirror.is_ours(news):
             before = self._ours.get(spot)
             self._ours[spot] = (
                 self._mirror._shared(metric, news.via) if before is None else (*before, (metric, news.via))  # noqa: SLF001

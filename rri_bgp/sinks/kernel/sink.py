@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 
@@ -53,8 +53,16 @@ class KernelSink:
     ``rib`` has to track (``Rib.track``), and ``changed`` is to be told what it tracked.
     """
 
-    def __init__(self, rib: Rib, settings: KernelSettings, upstream: Upstream, *, resync: float = _RESYNC) -> None:
-        """Opens the socket to the kernel.
+    def __init__(
+        self,
+        rib: Rib,
+        settings: KernelSettings,
+        upstream: Upstream,
+        *,
+        spared: Collection[int] = (),
+        resync: float = _RESYNC,
+    ) -> None:
+        """Opens the socket to the kernel. ``spared`` are tables in which another sink has routes with our number.
 
         Raises:
             EnvironmentProblem: this process may not change routes.
@@ -65,7 +73,7 @@ class KernelSink:
         self._counters: Counter[str] = Counter()
         self._requests = Requests(settings.protocol)
         self._devices = Devices()
-        self._mirror = Mirror(settings.protocol)
+        self._mirror = Mirror(settings.protocol, spared=spared)
         self._gate = Gate(rib)
         self._table = KernelTable(rib)
         self._resolver = Resolver(self._requests, self._devices, self._mirror, self._redirected)
@@ -167,7 +175,7 @@ class KernelSink:
             for hop in via or ()
         )
         metric = wish.metric if wish is not None else ours[0][0] if ours else None
-        return KernelEntry(state, spot.table, metric, hops, "; ".join(self._reasons(spot)))
+        return KernelEntry(state, spot.table, metric, hops, via == (), "; ".join(self._reasons(spot)))
 
     def _reasons(self, spot: Spot) -> Iterator[str]:
         fault = self._keeper.faults.get(spot)

@@ -155,7 +155,7 @@ class Watch:
 
     def _take_route(self, news: RouteNews, now: float) -> None:
         spot = self._mirror.take(news)
-        is_ours = news.protocol == self._mirror.protocol
+        is_ours = self._mirror.is_ours(news)
         if not is_ours and self._resolver.concerns(news.place.prefix):
             self.ask_soon(now)
         if spot is None:

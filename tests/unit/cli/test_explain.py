@@ -12,7 +12,7 @@ import pytest
 from rri_bgp.controller import Controller
 from rri_bgp.rri.entries import PortProxies
 from tests.unit.cli.support import Call, Done
-from tests.unit.control.small import DEFAULT_REFUSED, OWNERS, SA_FIELDS, Quiet, served
+from tests.unit.control.small import DEFAULT_REFUSED, OWNERS, SA_FIELDS, Quiet, grounded, served
 from tests.values import entry, policy, sa, ts
 
 
@@ -37,6 +37,17 @@ def test_explain_a_route_with_two_owners_g8(live: Path, call: Call) -> None:
         "kernel route that is meant (N1, N7): 10.1.0.0/16 to peer 203.0.113.2 metric 1\n",
         "",
     )
+
+
+def test_explain_what_the_kernel_has_g3(path: Path, call: Call) -> None:
+    with served(grounded()[0], path):
+        here = call("explain", "10.1.0.0/16", "--socket", path).out.splitlines()
+        lost = call("explain", "10.2.0.0/16", "--socket", path).out.splitlines()
+    assert here[0] == "10.1.0.0/16 is announced: next hop 198.51.100.1, no communities"
+    assert "  in the kernel: via 192.0.2.254 dev eth0 table main metric 1" in here
+    assert lost[0].startswith("10.2.0.0/16 is NOT announced, the kernel does not have it as it should (G3, N7)")
+    assert "sink kernel: refused: no route leads to 203.0.113.2" in lost
+    assert "  in the kernel: nothing, refused: no route leads to 203.0.113.2" in lost
 
 
 def test_explain_a_route_within_another_e12(path: Path, call: Call) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rri_bgp.controller import Controller
 from rri_bgp.sinks import NeighborState, RouteState, SinkRoute
 from tests.unit.cli.support import Call, Done, rows
-from tests.unit.control.small import ROUTES, SAS, STATUS, Quiet, served, small
+from tests.unit.control.small import ROUTES, SAS, STATUS, Quiet, grounded, served, small
 from tests.values import pfx, policy, sa
 
 
@@ -48,6 +48,24 @@ def test_show_sas_with_their_refusals_g8(live: Path, call: Call) -> None:
             "E1: no map entry takes this SA",
         ],
     ]  # fmt: skip
+
+
+def test_show_what_the_kernel_has_and_what_it_cannot_have_n5(path: Path, call: Call) -> None:
+    with served(grounded()[0], path):
+        found = rows(call("show", "kernel", "--socket", path).out)
+        items = json.loads(call("show", "kernel", "--json", "--socket", path).out)["kernel"]
+        status = call("show", "status", "--socket", path)
+        announced = json.loads(call("show", "routes", "--json", "--socket", path).out)["routes"]
+    assert [row[-1] for row in found[1:]] == [
+        "via 192.0.2.254 dev eth0 table main metric 1",
+        "nothing, refused: no route leads to 203.0.113.2",
+    ]
+    assert items[0]["installed"] == {
+        "state": "confirmed", "reason": "", "table": 254, "metric": 1, "blackhole": False,
+        "hops": [{"gateway": "192.0.2.254", "device": "eth0", "onlink": False}],
+    }  # fmt: skip
+    assert [one["announced"] for one in announced] == [True, False]
+    assert (status.code, status.out.splitlines()[0]) == (1, "rri-bgp 0.1.0: NOT well")
 
 
 def test_show_what_the_kernel_does_not_carry_e8(path: Path, call: Call) -> None:

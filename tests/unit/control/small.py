@@ -13,11 +13,12 @@ from typing import Any
 
 from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
-from rri_bgp.model import Destination
+from rri_bgp.model import Destination, Prefix
 from rri_bgp.policy import Config
 from rri_bgp.reload import Reloader
-from rri_bgp.rri import Policy
-from rri_bgp.sinks import NeighborState, RouteState, SinkRoute, SinkStatus
+from rri_bgp.rri import Policy, Rib
+from rri_bgp.sinks import KernelEntry, KernelHop, NeighborState, RouteState, SinkRoute, SinkStatus, Wanted
+from rri_bgp.sinks.kernel.gate import Gate
 from rri_bgp.sources import SaObserver
 from tests.values import entry, pfx, policy, sa
 
@@ -30,8 +31,10 @@ __all__ = [
     "SAS",
     "SA_FIELDS",
     "STATUS",
+    "Ground",
     "Quiet",
     "Table",
+    "grounded",
     "many_routes",
     "served",
     "small",
@@ -92,6 +95,44 @@ class Table:
 
     async def run(self) -> None:
         await asyncio.Event().wait()
+
+
+class Ground(Table):
+    """A kernel of which the test says what it has: a ``Foundation`` that lets what is confirmed there pass."""
+
+    name = "kernel"
+
+    def __init__(self, rib: Rib) -> None:
+        super().__init__()
+        self.neighbors = ()
+        self.entries: dict[Prefix, KernelEntry] = {}
+        self.gate = Gate(rib)
+
+    @property
+    def wanted(self) -> Wanted:
+        return self.gate
+
+    def released(self, destinations: Iterable[Destination] | None = None) -> None: ...
+
+    def entry(self, vrf: str, prefix: Prefix) -> KernelEntry:
+        del vrf
+        return self.entries.get(prefix, KernelEntry(RouteState.PENDING, 254, 1))
+
+
+def grounded() -> tuple[Controller, Ground]:
+    """A route that the kernel has, and one that it cannot have; nobody announces either."""
+    controller = Controller(policy(), [Quiet()])
+    ground = Ground(controller.rib)
+    controller.outlets.lay(ground)
+    controller.add_sink(ground)
+    controller.snapshot("vici", [sa(1, "10.1.0.0/16"), sa(2, "10.2.0.0/16")])
+    here, lost = pfx("10.1.0.0/16"), pfx("10.2.0.0/16")
+    hop = KernelHop("192.0.2.254", "eth0")
+    ground.entries[here] = KernelEntry(RouteState.CONFIRMED, 254, 1, (hop,))
+    ground.entries[lost] = KernelEntry(RouteState.REFUSED, 254, 1, reason="no route leads to 203.0.113.2")
+    ground.has = {one: SinkRoute(entry.state, None, entry.reason) for one, entry in ground.entries.items()}
+    ground.gate.open(here)
+    return controller, ground
 
 
 def small() -> tuple[Controller, Table]:
@@ -227,6 +268,7 @@ _PLAIN: dict[str, Any] = {
     "alternates": [],
     "vpn": None,
     "withheld": [],
+    "announced": True,
     "entry": "mymap 20",
     "tag": None,
     "owners": OWNERS[1:],
@@ -282,6 +324,7 @@ STATUS: dict[str, Any] = {
             "detail": "",
         }
     ],
+    "waits_for_exabgp": False,
     "kernel": "",
     "groups": [],
     "fifos": [],

@@ -19,7 +19,7 @@ from tests.unit.control.talk import alone, connected
 from tests.values import policy, sa
 
 Item = dict[str, Any]
-NOT_ANNOUNCED = ("owners", "sinks", "prefix", "vrf", "flow")
+NOT_ANNOUNCED = ("owners", "sinks", "prefix", "vrf", "flow", "announced")
 
 CHANGES = 5_000
 """Of what they say no socket's buffer holds more than a part."""

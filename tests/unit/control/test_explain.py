@@ -38,7 +38,13 @@ async def test_explain_a_route_with_two_owners_g8(path: Path) -> None:
     claim = {"selector": "10.1.0.0/16", "line": None, "waiting": ""}
     first = claim | {"entry": "mymap 10", "where": "hub.yaml:10", "rules": RULES, "owner": OWNERS[0], "sa": FIRST}
     second = claim | {"entry": "mymap 20", "where": "hub.yaml:20", "owner": OWNERS[1], "sa": SECOND}
-    kernel = {"vrf": "", "hops": [{"kind": "peer", "to": "203.0.113.2"}], "distance": 1, "rules": ["N1", "N7"]}
+    kernel = {
+        "vrf": "",
+        "hops": [{"kind": "peer", "to": "203.0.113.2"}],
+        "distance": 1,
+        "rules": ["N1", "N7"],
+        "installed": None,
+    }
     assert {name: value for name, value in story.items() if name != "history"} == {
         "asked": "10.1.0.0/16",
         "vrf": "",

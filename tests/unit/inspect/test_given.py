@@ -31,6 +31,7 @@ def item(**changes: Any) -> dict[str, Any]:
         "alternates": [],
         "vpn": None,
         "withheld": [],
+        "announced": True,
     } | changes
 
 

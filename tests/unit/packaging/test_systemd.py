@@ -17,7 +17,7 @@ import pytest
 
 from rri_bgp.cli.attach import attach
 from rri_bgp.policy import load
-from rri_bgp.policy.config import OnExit
+from rri_bgp.policy.config import KernelSettings, OnExit
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -86,17 +86,25 @@ def test_neither_unit_has_a_capability_or_gives_up(name: str) -> None:
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
 
 
-def test_systemd_reads_the_drop_in_for_the_kernels_sas(units: Path) -> None:
+@pytest.mark.parametrize("name", ["xfrm.conf", "kernel.conf"])
+def test_systemd_reads_the_drop_in_for_the_kernels_sas_and_the_one_for_its_routes(units: Path, name: str) -> None:
     """One capability more, and in the host's user namespace, where it counts."""
     folder = units / "rri-bgp.service.d"
     folder.mkdir()
-    shutil.copy(SYSTEMD / "xfrm.conf", folder)
+    shutil.copy(SYSTEMD / name, folder)
     result = _analyze("verify", "--man=no", str(units / "rri-bgp.service"))
-    assert "xfrm.conf" not in result.stdout + result.stderr
+    assert name not in result.stdout + result.stderr
     assert result.returncode == 0, result.stderr
-    service = _unit("xfrm.conf")["Service"]
+    service = _unit(name)["Service"]
     assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == "CAP_NET_ADMIN"
     assert service["PrivateUsers"] == "no"
+
+
+def test_g6_ip_has_a_name_for_our_protocol_number() -> None:
+    text = (PACKAGING / "iproute2/rt_protos.d/rri.conf").read_text()
+    assert [line.split() for line in text.splitlines() if not line.startswith("#")] == [
+        [str(KernelSettings().protocol), "rri"]
+    ]
 
 
 def test_neither_unit_waits_for_the_other() -> None:
