@@ -15,7 +15,11 @@ from rri_bgp.rri.acl import Traffic, intervals_of, traffic_of_line, traffic_of_s
 from rri_bgp.rri.entries import AclLine, EntryKind, MapEntry
 from rri_bgp.rri.intervals import Interval, holds, meets_any
 
-__all__ = ["Denial", "denied_lines", "denied_selectors"]
+__all__ = ["MOST_PAIRS", "Denial", "denied_lines", "denied_selectors"]
+
+
+MOST_PAIRS = 10_000
+"""Pairs of a deny line and a permit line that are compared for one entry: some milliseconds. More are for no reader."""
 
 
 class Denial(NamedTuple):
@@ -35,39 +39,33 @@ def denied_lines(entry: MapEntry, prefix: Prefix) -> Iterator[Denial]:
 
 def denied_selectors(entry: MapEntry, sa: SaPair, prefix: Prefix) -> Iterator[Denial]:
     """What takes a prefix from the routes of an SA pair of the entry."""
-    asked = [one for one in sa.remote_ts if one.version == prefix.version]
-    carried = [traffic_of_sa(one, sa.local_ts) for one in asked if _meets(prefix, one.start, one.end)]
-    found = [traffic for traffic in carried if traffic is not None]
-    return _denied(entry, prefix, found) if found else iter(())
+    asked = [one for one in sa.remote_ts if one.version == prefix.version and _cut([(one.start, one.end)], prefix)]
+    carried = [traffic for one in asked if (traffic := traffic_of_sa(one, sa.local_ts)) is not None]
+    return _denied(entry, prefix, carried) if carried else iter(())
 
 
 def _denied(entry: MapEntry, prefix: Prefix, carried: Iterable[Traffic]) -> Iterator[Denial]:
-    """Each deny line once, and those of which only a part of the prefix is taken too."""
+    """Also those that take only a part of it; one for each permit line from which it is taken."""
     denies: list[tuple[AclLine, Traffic, list[Interval]]] = []
-    told: set[AclLine] = set()
+    left = MOST_PAIRS
     for line in () if entry.access_list is None else entry.access_list.lines:
         traffic = traffic_of_line(line, prefix.version)
-        named = _cut(line, prefix)
+        named = _cut(intervals_of(line.destination, prefix.version), prefix)
         if traffic is None or not named:
             continue
         if not line.permit:
             denies.append((line, traffic, named))
             continue
+        left -= len(denies)
+        if left < 0:
+            return
         for deny, taken, there in denies:
             takes = taken.takes(traffic) or any(taken.takes(one) and traffic.meets(one) for one in carried)
-            if deny not in told and takes and meets_any(there, named):
-                told.add(deny)
+            if takes and meets_any(there, named):
                 yield Denial(entry, deny, holds(there, prefix.network, prefix.last))
 
 
-def _cut(line: AclLine, prefix: Prefix) -> list[Interval]:
-    """The destinations of a line within a prefix."""
-    return [
-        (max(first, prefix.network), min(last, prefix.last))
-        for first, last in intervals_of(line.destination, prefix.version)
-        if _meets(prefix, first, last)
-    ]
-
-
-def _meets(prefix: Prefix, first: int, last: int) -> bool:
-    return first <= prefix.last and prefix.network <= last
+def _cut(intervals: Iterable[Interval], prefix: Prefix) -> list[Interval]:
+    """What of a set of addresses is within a prefix."""
+    cut = ((max(first, prefix.network), min(last, prefix.last)) for first, last in intervals)
+    return [(first, last) for first, last in cut if first <= last]

@@ -298,6 +298,9 @@ def test_g1_a_limit_that_changes_the_owner_is_news_for_the_kernel() -> None:
 
 
 def test_g1_what_comes_and_is_displaced_within_one_change_is_no_news() -> None:
-    watched = Watched(policy(entry(guard=Guard(max_routes=1))))
-    assert watched.up(sa(2, "10.2.0.0/16"), sa(1, "10.1.0.0/16")) == {NET}
-    assert list(watched.table.keys()) == [NET]
+    first = entry(10, connection="a", guard=Guard(max_routes=1))
+    watched = Watched(policy(first, entry(20)), sa(8, "10.3.0.0/16"))
+    young, old = sa(2, "10.2.0.0/16", connection="a"), sa(1, "10.1.0.0/16", connection="a")
+    taking_over, there = sa(9, "10.3.0.0/16", peer="203.0.113.3"), KernelKey("", pfx("10.3.0.0/16"))
+    assert watched.up(young, old, taking_over) == {NET, there}
+    assert set(watched.table.keys()) == {NET, there}
