@@ -214,3 +214,17 @@ async def test_g6_another_table_at_the_next_start_leaves_nothing_in_the_one_befo
         await this.start()
         await this.until_routes({ONE: TO_FAR}, "route", "show", "table", "100", "proto", "82")
         await this.until_routes({})
+
+
+async def test_g6_what_others_put_beside_a_route_of_ours_stays_and_ours_goes(tmp_path: Path) -> None:
+    async with hub(tmp_path) as this, announcing(this) as both:
+        this.has((1, FAR, [ONE]), (2, NEAR, [TWO]))
+        await this.start()
+        await both.until(lambda: both.upstream.routes.keys() == {pfx(ONE), pfx(TWO)})
+        await this.made.ip(f"route append {ONE} via 192.0.2.9 proto static metric 1")
+        await both.until(lambda: both.upstream.routes.keys() == {pfx(TWO)})
+        await this.until_routes({TWO: TO_NEAR})
+        await this.until_routes({ONE: "via 192.0.2.9 dev eth0 metric 1"}, "route", "show", "proto", "static")
+        await this.made.ip(f"route del {ONE} proto static")
+        await both.until(lambda: both.upstream.routes.keys() == {pfx(ONE), pfx(TWO)})
+        await this.until_routes({ONE: TO_FAR, TWO: TO_NEAR})

@@ -264,11 +264,12 @@ class Keeper:
             if not ours and not self._refused and spot not in self._mirror.foreign:  # as most are that come
                 return [Change(Verb.ADD, place, aim.via)]
             here = [via for metric, via in ours if metric == aim.metric]
-            if here == [aim.via]:
+            is_taken = self._mirror.is_taken(place)
+            if here == [aim.via] and not is_taken:
                 self._leaving.pop(spot, None)
                 others = [Change(Verb.DELETE, Place(*spot, metric)) for metric, _ in ours if metric != aim.metric]
                 return others if others and self._may_go(spot) else []
-            if not self._mirror.is_taken(place):
+            if not is_taken:  # and where it is, ours is not to be beside it: which of them packets take is chance
                 if len(here) > 1:  # somebody has put another one beside ours: which of them goes nobody can say
                     return [Change(Verb.DELETE, place) for _ in here] + [Change(Verb.ADD, place, aim.via)]
                 return self._unless_refused(spot, Change(Verb.REPLACE if here else Verb.ADD, place, aim.via))
