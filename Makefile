@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test test-kernel faults semantics bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs
+.PHONY: help demo test test-kernel faults churn semantics bench bench-lab unit pythons lint rules mutate format lab-up lab-down lab-shell lab-logs
 .PHONY: lock clean
 
 help:  ## This list
@@ -25,6 +25,9 @@ test-kernel:  ## Real kernel ESP, on this kernel or in User Mode Linux (a minute
 
 faults:  ## Every fault under every load, in the lab (half an hour); a part: make faults CELLS="-k bgpd"
 	@lab/with-lab $(PYTEST) -s lab/faults $(CELLS)
+
+churn: .venv/stamp  ## A minute of somebody who deletes and adds kernel routes at random beside the program, for each family
+	@RRI_BGP_CHURN=60 $(PYTEST) tests/integration/test_kernel_churn.py
 
 semantics:  ## Each rule shown in the lab; writes docs/results/semantics.md; a part: make semantics CELLS="-k e13"
 	@RRI_SEMANTICS=1 lab/with-lab $(PYTEST) tests/lab/test_semantics_*.py $(CELLS)
