@@ -43,6 +43,9 @@ class Peer:
 
     address: Address
 
+    def __hash__(self) -> int:
+        return int(self.address)  # an address itself is hashed by its text, and each route asks for its peer's
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -166,11 +169,12 @@ def proxy_route(rib: Rib, destination: Destination) -> KernelRoute | None:
 
 def _proxy_route(rib: Rib, pointing: _Pointing, claims: Claims) -> KernelRoute:
     """``pointing`` is that of the first claim's entry, and so of all that share the route."""
-    hops = dict.fromkeys([_hop(pointing, rib.whereabouts(claim.owner)) for claim in sharing(rib.policy, claims)])
+    best = sharing(rib.policy, claims)
+    hops = [_hop(pointing, rib.whereabouts(claim.owner)) for claim in best]
     return KernelRoute(
         pointing.vrf,
         prefix_of(claims[0].destination),
-        tuple([hop for hop in hops if hop is not None]),
+        tuple([hop for hop in (hops if len(best) == 1 else dict.fromkeys(hops)) if hop is not None]),
         pointing.distance,
         tuple([claim.owner for claim in claims]),
         _rules(pointing, pointing.vrf),

@@ -325,7 +325,8 @@ class Keeper:
     def _judge(self, spot: Spot, aim: _Aim | None) -> None:
         """Whether upstream may hear of it, and why not."""
         destination = self.destination(spot)
-        self._note_shadow(spot, is_wanted=aim is not None)
+        if self._mirror.has_charons:
+            self._note_shadow(spot, is_wanted=aim is not None)
         if destination is None:
             return
         if aim is None:

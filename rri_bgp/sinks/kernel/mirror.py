@@ -52,10 +52,13 @@ class Mirror:
         self._spared = frozenset(spared)
         self.ours: dict[Spot, Ours] = {}
         self.foreign: dict[Spot, tuple[Foreign, ...]] = {}
+        self.has_charons = False
+        """There has been a route of charon's own."""
         self.in_doubt = False
         """Only a dump can tell what is there; a dump that begins clears it."""
         self._single: dict[tuple[int, Via], Ours] = {}
         """One object for all spots that have the same: there are many."""
+        self._latest: Ours = ((0, ()),)
         self._dump: Dump | None = None
 
     # -- what is there -----------------------------------------------------------------------------------------------
@@ -147,15 +150,20 @@ class Mirror:
                 self.in_doubt |= len(left) != len(before)
             self._set(self.foreign, spot, tuple(left))
         else:
+            self.has_charons |= spot.table == CHARON
             self.in_doubt |= self.via(news.place) is not None
             self.foreign[spot] = (*(one for one in before if one.metric != metric), found)
 
     def _shared(self, metric: int, via: Via) -> Ours:
+        ((before, way),) = self._latest
+        if way is via and before == metric:
+            return self._latest
         found = self._single.get((metric, via))
         if found is None:
             if len(self._single) > len(self.ours) + _PIECE:  # those that nobody has any more
                 self._single.clear()
             found = self._single[metric, via] = ((metric, via),)
+        self._latest = found
         return found
 
     @staticmethod
@@ -203,6 +211,7 @@ class Dump:
                 self._mirror._shared(metric, news.via) if before is None else (*before, (metric, news.via))  # noqa: SLF001
             )
         elif table in self._mirror.tables:
+            self._mirror.has_charons |= table == CHARON
             found = Foreign(metric, news.protocol, news.kind, news.via)
             self._foreign[spot] = (*self._foreign.get(spot, ()), found)
 

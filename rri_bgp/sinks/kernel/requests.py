@@ -19,11 +19,11 @@ from pyroute2.netlink import nlmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from rri_bgp.model import Address
+from rri_bgp.model import Address, Prefix
 from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.kernel.wire import BLACKHOLE, UNICAST, Via
 
-__all__ = ["AT_ONCE", "add", "delete", "dump_links", "dump_routes", "lookup"]
+__all__ = ["AT_ONCE", "Template", "add", "delete", "dump_links", "dump_routes", "lookup", "template"]
 
 _NEW_ROUTE, _DEL_ROUTE, _GET_ROUTE, _GET_LINK = 24, 25, 26, 18
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
@@ -62,7 +62,16 @@ def add(
     Raises:
         ValueError: an IPv6 route through an IPv4 gateway, which the kernel does not have.
     """
-    flags = _REQUEST | _CREATE | (_REPLACE if replace else _EXCL) | (_ACK if ack else 0)
+    return template(place, via, protocol, replace=replace, nowhere=nowhere).filled(place.prefix, sequence, ack=ack)
+
+
+def template(place: Place, via: Via, protocol: int, *, replace: bool = False, nowhere: int = BLACKHOLE) -> Template:
+    """What ``add`` makes of all places that differ from this one in the network alone.
+
+    Raises:
+        ValueError: as ``add``.
+    """
+    flags = _REQUEST | _CREATE | (_REPLACE if replace else _EXCL)
     version, network, length = place.prefix
     ways = tuple(_Way(way.gateway.version if way.gateway else 0, way.device != 0, way.onlink) for way in via)
     values = [place.table, place.metric, *([network] if length else [])]
@@ -71,7 +80,8 @@ def add(
             values.append(int(gateway))
         if device:
             values.append(device)
-    return _route(_NEW_ROUTE, flags, version, length, protocol, ways, nowhere).filled(sequence, values)
+    shape = _route(_NEW_ROUTE, flags, version, length, protocol, ways, nowhere)
+    return Template(shape.filled(0, values), shape.holes[2].start if length else 0)
 
 
 def delete(place: Place, protocol: int, sequence: int, *, ack: bool = True) -> bytes:
@@ -115,6 +125,24 @@ def dump_links(sequence: int) -> bytes:
     return _encoded(message, sequence)
 
 
+class Template(NamedTuple):
+    """A message with all its values but the network, which is written at ``start`` (0: it is a default route)."""
+
+    message: bytes
+    start: int
+
+    def filled(self, prefix: Prefix, sequence: int, *, ack: bool) -> bytes:
+        """The message for this prefix, of the same version and length."""
+        found = bytearray(self.message)
+        _SEQUENCE.pack_into(found, _SEQUENCE_AT, sequence)
+        if self.start:
+            size = _SIZES[prefix.version]
+            found[self.start : self.start + size] = prefix.network.to_bytes(size, "big")
+        if ack:
+            found[_FLAGS_AT] |= _ACK
+        return bytes(found)
+
+
 class _Hole(NamedTuple):
     """Where a value goes in a message: ``size`` bytes, addresses in network byte order, numbers in the machine's."""
 
@@ -139,6 +167,8 @@ class _Shape(NamedTuple):
 
 
 _SEQUENCE, _SEQUENCE_AT = Struct("=I"), 8
+_FLAGS_AT = 6 if sys.byteorder == "little" else 7
+"""Where the low byte of a message's flags is."""
 
 
 class _Marks:

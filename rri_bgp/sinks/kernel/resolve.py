@@ -109,6 +109,8 @@ class Resolver:
         self._redirected = redirected
         self._leads: dict[Target, Lead] = {}
         self._used: dict[Spot, Leads] = {}
+        self._alike: dict[Via, Way] = {}
+        """One object for all leads that are reached in the same way: few ways are compared often."""
         self._near: Counter[Prefix] = Counter()
         """How many addresses are asked for, by the network of ``_near`` that they are in."""
 
@@ -165,6 +167,7 @@ class Resolver:
 
     def again(self) -> Iterator[list[Spot]]:
         """Asks for all of them anew, in pieces. Yields the spots whose way is another one now."""
+        self._alike.clear()
         leads = iter(list(self._leads.values()))
         while piece := list(islice(leads, _PIECE)):
             yield self._refresh(piece)
@@ -256,7 +259,8 @@ class Resolver:
             if (link := self._devices.get(way.device)) is not None and link.is_up
         ]
         if hops:
-            return Way(via_of(hops))
+            found = via_of(hops)
+            return self._alike.setdefault(found, Way(found))
         names = ", ".join(self._devices.name(way.device) for way in via)
         return Way(why=f"{names} is down, and {address} is behind it")
 

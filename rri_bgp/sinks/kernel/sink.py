@@ -88,6 +88,7 @@ class KernelSink:
         self._is_ready = self._may_withdraw = self._is_through = self._is_leaving = False
         self._trouble = ""
         self._warned: set[str] = set()
+        self._warned_at = 0
         self._awake = asyncio.Event()
         self._take_tables(rib.policy)
 
@@ -112,7 +113,7 @@ class KernelSink:
         else:
             self._hear_of(found, bulk=bulk)
             self._act(bulk=bulk)
-        self._awake.set()
+        self._awake.set()  # what is left to do, or when, may be something else now
 
     def allow_withdraw(self) -> None:
         """See ``Sink``."""
@@ -140,10 +141,10 @@ class KernelSink:
         """See ``Foundation``."""
         if destinations is None:
             self._keeper.release_all()
-            self._awake.set()
         else:
             self._keeper.released(self._spot(key) for one in destinations if (key := key_of(one)) is not None)
             self._act(bulk=False)
+        self._awake.set()
 
     def holds(self, destination: Destination, /) -> bool:
         """See ``Sink``."""
@@ -294,20 +295,28 @@ class KernelSink:
             self._awake.set()
             return False
         moved = self._gate.take_moved()
-        if moved:
+        if moved and not self._is_leaving:  # the others have ended as their own settings say
             self._upstream.tell(moved, bulk=bulk and len(moved) > _MANY)
         return has_more or not self._keeper.is_idle or bool(self._untold)
 
     def _note_progress(self) -> None:
-        self._warn_of_charon()
+        self._warn()
         if self._is_ready and self._may_withdraw and not self._is_through and self._keeper.is_idle and not self._untold:
             self._is_through = True
             self._upstream.may_withdraw()
 
-    def _warn_of_charon(self) -> None:
-        if self._keeper.shadowed and _CHARON not in self._warned:
-            self._warned.add(_CHARON)
-            log.warning("%s", _CHARON)
+    def _warn(self) -> None:
+        """Says once what somebody has to do something about."""
+        count = self._counters["refused by the kernel"] + len(self._keeper.shadowed)
+        if count == self._warned_at:
+            return
+        self._warned_at = count
+        found = {fault.text for fault in self._keeper.faults.values() if fault.why is Hindrance.REFUSED}
+        if self._keeper.shadowed:
+            found.add(_CHARON)
+        for text in sorted(found - self._warned):
+            log.warning("%s", text)
+        self._warned = found
 
     # -- what is wanted ----------------------------------------------------------------------------------------------
 
@@ -373,7 +382,8 @@ def _length(key: KernelKey) -> int:
 
 def _is_to_peer(route: KernelRoute) -> bool:
     """Whether it is a route to a peer itself (rules N2, N4), and not to what is behind one."""
-    return any(isinstance(hop, Interface) or (isinstance(hop, Gateway) and "N4" in route.rules) for hop in route.hops)
+    hop = route.hops[0] if route.hops else None
+    return isinstance(hop, Interface) or (isinstance(hop, Gateway) and "N4" in route.rules)
 
 
 def _address(host: Prefix) -> Address:

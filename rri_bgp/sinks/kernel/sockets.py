@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rri_bgp.errors import EnvironmentProblem
 from rri_bgp.sinks.kernel import requests
 from rri_bgp.sinks.kernel.kernel import Change, Question, Refusal, Verb
-from rri_bgp.sinks.kernel.wire import Ack, Done, Failed, Interrupted, LinkNews, News, RouteNews, read
+from rri_bgp.sinks.kernel.wire import Ack, Done, Failed, Interrupted, LinkNews, News, RouteNews, Via, read
 
 __all__ = ["Answers", "Requests", "dump", "events_socket", "receive"]
 
@@ -30,6 +30,8 @@ _EVENTS, _ANSWERS = 32 << 20, 4 << 20
 
 _DATAGRAM = 1 << 17
 """Bytes: the kernel makes 32 KiB at most."""
+
+_TEMPLATES = 4096
 
 _PROBE = struct.pack("=IHHIIB3x", 20, 25, 0x5, 0, 0, 2)
 """A request to delete a route that says nothing of which: RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK, AF_INET. Who has the
@@ -47,6 +49,8 @@ class Requests:
         """
         self._protocol = protocol
         self._sequence = 0
+        self._templates: dict[tuple[int, Verb, int, int, int, int], tuple[Via, requests.Template]] = {}
+        """By the way itself, which is kept beside it: routes share few, and to compare them takes longer."""
         self._socket = _opened(_ANSWERS)
         self.port: int = self._socket.getsockname()[0]
         """By which the kernel says that something was our doing."""
@@ -90,7 +94,16 @@ class Requests:
         verb, place, via = change
         if verb is Verb.DELETE:
             return requests.delete(place, self._protocol, sequence, ack=ack)
-        return requests.add(place, via, self._protocol, sequence, replace=verb is Verb.REPLACE, ack=ack)
+        table, prefix, metric = place
+        version, _, length = prefix
+        key = (id(via), verb, table, metric, version, length)
+        known = self._templates.get(key)
+        if known is None:
+            if len(self._templates) > _TEMPLATES:
+                self._templates.clear()
+            made = requests.template(place, via, self._protocol, replace=verb is Verb.REPLACE)
+            known = self._templates[key] = (via, made)
+        return known[1].filled(prefix, sequence, ack=ack)
 
     def ask(self, questions: Sequence[Question]) -> Sequence[RouteNews | Refusal]:
         """See ``Kernel``."""
