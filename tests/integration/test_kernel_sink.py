@@ -125,6 +125,7 @@ async def test_g3_drift_is_repaired_and_upstream_hears_nothing_of_it(tmp_path: P
         this.has((1, NEAR, "10.1.0.0/16"), (2, NEAR, "10.2.0.0/16"), (3, NEAR, "10.3.0.0/16"))
         ours = dict.fromkeys(("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), f"via {NEAR} dev eth0 metric 1")
         await this.until_routes(ours)
+        await this.until(lambda now: len(now["log"]) == 3)
         await this.made.ip("route del 10.1.0.0/16", "route add 10.4.0.0/16 via 192.0.2.9 proto 82 metric 1")
         await this.made.ip("route change 10.2.0.0/16 via 192.0.2.9 proto 82 metric 1", "route flush 10.3.0.0/16")
         await this.until_routes(ours)

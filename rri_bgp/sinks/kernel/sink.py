@@ -291,6 +291,7 @@ class KernelSink:
         except OSError as error:
             log.warning("the kernel has not answered (%s): looking what it has done", error.strerror or error)
             self._counters["answers lost"] += 1
+            self._watch.is_blind = True
             self._watch.look_soon(now, at_all=True)
             self._awake.set()
             return False

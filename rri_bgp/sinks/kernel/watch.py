@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -41,8 +42,14 @@ _SHARE = 10
 _TRIES = 5
 """Looks that changes interrupted, before one is taken as it is and another follows later."""
 
+_MANY = 10_000
+"""Spots with routes of others: with more of them a look that is only due again is at ours alone."""
+
 _AT_ONCE = 256
 """Datagrams that are read between two turns of everybody else: a few milliseconds."""
+
+_QUEUED = 256
+"""So many times that are in the socket's buffer at most; who changes routes faster than we read is not waited for."""
 
 
 class Watch:
@@ -70,7 +77,7 @@ class Watch:
         self.is_blind = True
         """Something was lost: what others have put there nobody knows before the next look is over."""
         self._wants_all = True
-        """The next look is at everybody's routes, not at ours alone."""
+        """The next look is at everybody's routes, however many there are."""
         self._look_due = 0.0
         self._looked = 0.0
         """When the last look ended."""
@@ -98,7 +105,7 @@ class Watch:
         return self._ask_due is not None and self._ask_due <= now
 
     def look_soon(self, now: float, *, at_all: bool = False) -> None:
-        """Only a look can tell what is there."""
+        """Only a look can tell what is there; ``at_all``: what others have there too."""
         self._wants_all |= at_all
         self._look_due = min(self._look_due, max(now + _SETTLES, self._looked + max(_LOOKS, _SHARE * self._took)))
 
@@ -136,6 +143,7 @@ class Watch:
                 self.is_blind = True
                 self.look_soon(now, at_all=True)
                 self.ask_soon(now)
+                return True
         return True
 
     def _take(self, news: News, now: float) -> None:
@@ -178,7 +186,13 @@ class Watch:
             NetlinkError: it says what cannot be read.
         """
         start = time.monotonic()
-        only_ours, self._wants_all = not self._wants_all, False
+        for _ in range(_QUEUED):  # what was said before is older than what is seen now
+            if not self.hear(start):
+                break
+            await asyncio.sleep(0)
+        only_ours = not self._wants_all and len(self._mirror.foreign) > _MANY
+        self._wants_all, self._look_due = False, math.inf
+        losses = self._counters["losses"]
         is_whole = False
         try:
             for _ in range(_TRIES):
@@ -192,8 +206,8 @@ class Watch:
         finally:
             self._looked = time.monotonic()
             self._took = self._looked - start
-            self._look_due = self._looked + self._resync
-        self.is_blind = False
+            self._look_due = min(self._look_due, self._looked + self._resync)
+        self.is_blind = self._counters["losses"] > losses
         self._counters["looks"] += 1
         if not is_whole:
             self.look_soon(self._looked, at_all=not only_ours)
