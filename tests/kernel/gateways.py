@@ -92,6 +92,8 @@ async def wait_for(condition: Callable[[], bool], what: str, deadline: float = D
 class Gateways:
     """The namespaces ``hub`` and ``branch``. ``children`` of a node: name -> (local, remote, more settings)."""
 
+    nodes: tuple[str, ...] = ("hub", "branch")
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
@@ -102,20 +104,24 @@ class Gateways:
 
     def build(self) -> None:
         """Namespaces and links."""
-        self.clean()
-        for node in ("hub", "branch"):
-            run("ip", "netns", "add", node)
-            run("ip", "-n", node, "link", "set", "lo", "up")
+        self.make_nodes()
         run("ip", "link", "add", "wan", "netns", "hub", "type", "veth", "peer", "name", "wan", "netns", "branch")
         for node, address in (("hub", HUB), ("branch", BRANCH)):
             run("ip", "-n", node, "address", "add", f"{address}/24", "dev", "wan")
             run("ip", "-n", node, "link", "set", "wan", "up")
 
+    def make_nodes(self) -> None:
+        """Namespaces."""
+        self.clean()
+        for node in self.nodes:
+            run("ip", "netns", "add", node)
+            run("ip", "-n", node, "link", "set", "lo", "up")
+
     def clean(self) -> None:
         """Ends the daemons and removes the namespaces."""
         for node in list(self._daemons):
             self.stop(node, signal.SIGKILL)
-        for node in ("hub", "branch"):
+        for node in self.nodes:
             run("ip", "netns", "delete", node, check=False)
 
     def start(self, node: str, children: Mapping[str, tuple[str, str, str]] | None = None) -> None:
@@ -125,7 +131,7 @@ class Gateways:
         folder = self.folder(node)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder, reuse=self.reuse))
-        self._write_swanctl(node)
+        self.write_swanctl(node)
         (folder / "charon.vici").unlink(missing_ok=True)
         self._daemons[node] = subprocess.Popen(
             ["ip", "netns", "exec", node, "charon-systemd"],
@@ -139,7 +145,8 @@ class Gateways:
             time.sleep(0.05)
         self.swanctl(node, "--load-all", "--noprompt", "--file", str(folder / "swanctl.conf"))
 
-    def _write_swanctl(self, node: str) -> None:
+    def write_swanctl(self, node: str) -> None:
+        """Writes what a node's charon is to load."""
         local, remote = (HUB, f"{BRANCH}, 192.0.2.0/24") if node == "hub" else (BRANCH, HUB)
         peer = "branch" if node == "hub" else "hub"
         children = "\n".join(
