@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
-from rri_bgp.model import Prefix
+from rri_bgp.model import Destination, Prefix, VrfPrefix
 from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Question, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.wire import BLACKHOLE, UNICAST, LinkNews, Nexthop, RouteNews, Via
+from rri_bgp.sinks.kernel.wishes import Wish
 
-__all__ = ["ETH0", "ETH1", "OURS", "STATIC", "ModelKernel", "link", "via"]
+__all__ = ["ETH0", "ETH1", "OURS", "STATIC", "ModelKernel", "Wishing", "link", "via"]
 
 OURS, STATIC = 82, 4
 ETH0, ETH1 = 2, 3
@@ -28,6 +29,23 @@ def link(
 ) -> LinkNews:
     """A link that is there."""
     return LinkNews(index, name, is_up, master, table, if_id, mark, gone=False)
+
+
+class Wishing(dict[Spot, Wish]):
+    """What is wanted, as a test says; ``vrfs`` are the VRFs by table."""
+
+    def __init__(self, vrfs: Mapping[int, str] | None = None) -> None:
+        super().__init__()
+        self.vrfs = vrfs or {MAIN: ""}
+
+    def at(self, spot: Spot) -> Wish | None:
+        """See ``Wanting``."""
+        return self.get(spot)
+
+    def destination(self, spot: Spot) -> Destination | None:
+        """See ``Wanting``."""
+        vrf = self.vrfs.get(spot.table)
+        return None if vrf is None else VrfPrefix(vrf, spot.prefix) if vrf else spot.prefix
 
 
 Row = tuple[int, int, Via]

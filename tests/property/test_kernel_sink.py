@@ -13,12 +13,13 @@ from rri_bgp.model import Destination, Path, Prefix
 from rri_bgp.rri.kernel import Peer
 from rri_bgp.sinks.kernel.devices import Devices
 from rri_bgp.sinks.kernel.gate import Gate
-from rri_bgp.sinks.kernel.keeper import PATIENCE, Keeper, Wish
+from rri_bgp.sinks.kernel.keeper import PATIENCE, Keeper
 from rri_bgp.sinks.kernel.kernel import MAIN, Spot
 from rri_bgp.sinks.kernel.mirror import Mirror
 from rri_bgp.sinks.kernel.resolve import Resolver, Target, Way, via_for
 from rri_bgp.sinks.kernel.watch import Watch
-from tests.kernels import ETH0, ETH1, OURS, STATIC, ModelKernel, link, via
+from rri_bgp.sinks.kernel.wishes import Wish
+from tests.kernels import ETH0, ETH1, OURS, STATIC, ModelKernel, Wishing, link, via
 from tests.values import HUB4, pfx
 from tests.wanted import Wanted
 
@@ -37,7 +38,7 @@ class KernelSinkMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.kernel = ModelKernel()
-        self.wishes: dict[Prefix, Wish] = {}
+        self.wishes = Wishing()
         self.theirs: Counter[tuple[Spot, object]] = Counter()
         self.held: set[Destination] = set()
         self.now = 0.0
@@ -49,10 +50,9 @@ class KernelSinkMachine(RuleBasedStateMachine):
         self.gate = Gate(self.rib)
         self.keeper = Keeper(
             self.kernel, self.mirror, self.resolver, self.gate,
-            lambda spot: self.wishes.get(spot.prefix) if spot.table == MAIN else None,
+            self.wishes,
             self.held.__contains__, counters, stands_in=False,
         )  # fmt: skip
-        self.keeper.vrfs = {MAIN: ""}
         self.watch = Watch(self.mirror, self.devices, self.resolver, self.look, counters, 60.0)
 
     def look(self, spots: object, is_bulk: bool) -> None:
@@ -71,13 +71,13 @@ class KernelSinkMachine(RuleBasedStateMachine):
 
     @rule(prefix=prefixes, peers=st.lists(st.sampled_from(PEERS), min_size=1, max_size=2, unique=True), metric=metrics)
     def want(self, prefix: Prefix, peers: list[object], metric: int) -> None:
-        self.wishes[prefix] = Wish(metric, tuple(Target(Peer(peer), "") for peer in peers))  # type: ignore[arg-type]
+        self.wishes[Spot(MAIN, prefix)] = Wish(metric, tuple(Target(Peer(peer), "") for peer in peers))  # type: ignore[arg-type]
         self.rib[prefix] = HERE
         self.keeper.look([Spot(MAIN, prefix)])
 
     @rule(prefix=prefixes, is_bulk=st.booleans())
     def unwant(self, prefix: Prefix, is_bulk: bool) -> None:
-        self.wishes.pop(prefix, None)
+        self.wishes.pop(Spot(MAIN, prefix), None)
         self.rib.pop(prefix, None)
         self.keeper.look([Spot(MAIN, prefix)], bulk=is_bulk)
 
@@ -195,7 +195,7 @@ class KernelSinkMachine(RuleBasedStateMachine):
             self.now += PATIENCE
             self.keeper.work(self.now)
         wanted, heard = {}, set()
-        for prefix, wish in self.wishes.items():
+        for (_, prefix), wish in self.wishes.items():
             way = self.way_to(prefix, wish)
             rows = [row for row in self.kernel.rows[Spot(MAIN, prefix)] if row[1] == STATIC]
             if way and not any(row[0] == wish.metric for row in rows):
@@ -203,7 +203,7 @@ class KernelSinkMachine(RuleBasedStateMachine):
                 if not any(row[0] < wish.metric for row in rows):
                     heard.add(prefix)
         assert self.kernel.of(OURS) == wanted
-        assert {one for one in self.wishes if self.gate.path(one) is not None} == heard
+        assert {one for _, one in self.wishes if self.gate.path(one) is not None} == heard
         assert self.keeper.pending == 0
 
     def way_to(self, prefix: Prefix, wish: Wish) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rri_bgp.model import Destination, FlowRule, Path, Route
+from rri_bgp.model import Destination, FlowRule, Path, Route, vrf_of
 from rri_bgp.rri.entries import Policy
 from rri_bgp.sinks import Wanted
 
@@ -63,6 +63,11 @@ class Gate:
         if destination in self._open:
             self._open.discard(destination)
             self._moved[destination] = None
+
+    def forget(self, vrfs: Collection[str]) -> None:
+        """The policy has these VRFs no more; where it has one again, that is another one."""
+        if vrfs:
+            self._open = {one for one in self._open if vrf_of(one) not in vrfs}
 
     def take_moved(self) -> Collection[Destination]:
         """Those that were opened or shut since, each once."""

@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from rri_bgp.model import Destination, VrfPrefix
+from rri_bgp.model import Destination
 from rri_bgp.protocols import owner_of
 from rri_bgp.rri.reconcile import Place, Verdict, verdict
 from rri_bgp.sinks.kernel.gate import Gate
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Kernel, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
-from rri_bgp.sinks.kernel.resolve import Leads, Resolver, Target, via_for
+from rri_bgp.sinks.kernel.resolve import Leads, Resolver, via_for
 from rri_bgp.sinks.kernel.wire import Via
+from rri_bgp.sinks.kernel.wishes import Wanting, Wish
 
-__all__ = ["PATIENCE", "PIECE", "Fault", "Hindrance", "Keeper", "Wish"]
+__all__ = ["PATIENCE", "PIECE", "Fault", "Hindrance", "Keeper"]
 
 PIECE = 64
 """Spots that are worked on at once: a millisecond or two."""
@@ -60,18 +61,10 @@ class Fault(NamedTuple):
         return self.why.words.format(*self.about)
 
 
-class Wish(NamedTuple):
-    """What should be at a spot: a route of this metric that leads to these. ``crosses``: into another VRF."""
-
-    metric: int
-    targets: tuple[Target, ...]
-    crosses: bool = False
-
-
 class Keeper:
     """See the head of this file.
 
-    ``wish`` says what should be at a spot now. ``is_held`` says whether upstream still has a destination.
+    ``is_held`` says whether upstream still has a destination.
     ``stands_in``: a blackhole stands for what cannot be resolved.
     """
 
@@ -81,7 +74,7 @@ class Keeper:
         mirror: Mirror,
         resolver: Resolver,
         gate: Gate,
-        wish: Callable[[Spot], Wish | None],
+        wanting: Wanting,
         is_held: Callable[[Destination], bool],
         counters: Counter[str],
         *,
@@ -91,12 +84,10 @@ class Keeper:
         self._mirror = mirror
         self._resolver = resolver
         self._gate = gate
-        self._wish = wish
+        self._wanting = wanting
         self._is_held = is_held
         self._counters = counters
         self._stands_in = stands_in
-        self.vrfs: Mapping[int, str] = {}
-        """The VRF of each table that the policy uses, empty for the default one."""
         self._urgent: dict[Spot, None] = {}
         self._bulk: dict[Spot, None] = {}
         self._leaving: dict[Spot, float] = {}
@@ -179,13 +170,6 @@ class Keeper:
         """How many routes cannot be had as they are wanted."""
         return sum(fault.why is not Hindrance.BEATEN for fault in self._faults.values())
 
-    def destination(self, spot: Spot) -> Destination | None:
-        """What upstream calls it; None where the policy uses no such table."""
-        vrf = self.vrfs.get(spot.table)
-        if vrf is None:
-            return None
-        return VrfPrefix(vrf, spot.prefix) if vrf else spot.prefix
-
     # -- work --------------------------------------------------------------------------------------------------------
 
     def work(self, now: float, count: int = PIECE) -> None:
@@ -233,7 +217,7 @@ class Keeper:
 
     def _aims(self, spots: Sequence[Spot]) -> list[_Aim | None]:
         """What should be at these, resolved."""
-        wishes = [self._wish(spot) for spot in spots]
+        wishes = [self._wanting.at(spot) for spot in spots]
         leads = [
             self._resolver.use(spot, () if wish is None else wish.targets)
             for spot, wish in zip(spots, wishes, strict=True)
@@ -261,7 +245,7 @@ class Keeper:
         ours = self._mirror.ours.get(spot, ())
         if aim is not None and aim.via is not None:
             place = Place(spot.table, spot.prefix, aim.metric)
-            if not ours and not self._refused and spot not in self._mirror.foreign:  # as most are that come
+            if not (ours or self._refused or self._leaving) and spot not in self._mirror.foreign:  # as most that come
                 return [Change(Verb.ADD, place, aim.via)]
             here = [via for metric, via in ours if metric == aim.metric]
             is_taken = self._mirror.is_taken(place)
@@ -291,7 +275,7 @@ class Keeper:
 
     def _is_waited_for(self, spot: Spot, now: float) -> bool:
         """Whether what is at a spot must stay for a while, because upstream still sends here (rule G3)."""
-        destination = self.destination(spot)
+        destination = self._wanting.destination(spot)
         if destination is None or not self._is_held(destination):
             self._leaving.pop(spot, None)
             return False
@@ -324,7 +308,7 @@ class Keeper:
 
     def _judge(self, spot: Spot, aim: _Aim | None) -> None:
         """Whether upstream may hear of it, and why not."""
-        destination = self.destination(spot)
+        destination = self._wanting.destination(spot)
         if self._mirror.has_charons:
             self._note_shadow(spot, is_wanted=aim is not None)
         if destination is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ class Resolver:
     def __init__(
         self, kernel: Kernel, devices: Devices, mirror: Mirror, redirected: Callable[[str, Address], Hop | None]
     ) -> None:
-        self.tables: dict[str, int] = {}
+        self.tables: Mapping[str, int] = {}
         self._kernel = kernel
         self._devices = devices
         self._mirror = mirror

@@ -1,9 +1,11 @@
 """This machine's kernel as a sink: the shell around what decides.
 
-``mirror.py`` is what is there, ``resolve.py`` where routes lead, ``keeper.py`` what is to be done, ``gate.py`` what
-upstream may hear of; ``watch.py`` follows what others do, ``sockets.py`` are the kernel. Here is when: what is told is
-done in the call that tells it, so that the kernel has a route before ExaBGP is told; what is too much for that is done
-in pieces, with turns for everybody between.
+``wishes.py`` is what should be there and ``mirror.py`` what is, ``resolve.py`` where routes lead, ``keeper.py`` what is
+to be done, ``gate.py`` what upstream may hear of; ``watch.py`` follows what others do, ``sockets.py`` are the kernel.
+
+Here is when: what is told is done in the call that tells it, so that the kernel has a route before ExaBGP is told; what
+is too much for that is done in pieces, with turns for everybody between
+(docs/decisions/0014-the-kernel-before-upstream.md).
 """
 
 from __future__ import annotations
@@ -13,24 +15,23 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 
 from rri_bgp.errors import NetlinkError
-from rri_bgp.model import Address, Destination, Prefix
+from rri_bgp.model import Address, Destination, FlowRule, Prefix, prefix_of, vrf_of
 from rri_bgp.policy.config import KernelSettings, OnExit, Unresolved
 from rri_bgp.rri.entries import Policy
-from rri_bgp.rri.kernel import Gateway, Hop, Interface, KernelKey, KernelRoute, KernelTable, destination_of, key_of
 from rri_bgp.rri.rib import Rib
 from rri_bgp.sinks import KernelEntry, KernelHop, RouteState, SinkRoute, SinkStatus, Upstream, Wanted
 from rri_bgp.sinks.kernel.devices import Devices
 from rri_bgp.sinks.kernel.gate import Gate
-from rri_bgp.sinks.kernel.keeper import Hindrance, Keeper, Wish
+from rri_bgp.sinks.kernel.keeper import Hindrance, Keeper
 from rri_bgp.sinks.kernel.kernel import MAIN, Spot
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
-from rri_bgp.sinks.kernel.resolve import Resolver, Target
+from rri_bgp.sinks.kernel.resolve import Resolver
 from rri_bgp.sinks.kernel.sockets import Requests, events_socket
 from rri_bgp.sinks.kernel.watch import Watch
+from rri_bgp.sinks.kernel.wishes import Wish, Wishes
 
 __all__ = ["KernelSink"]
 
@@ -75,16 +76,15 @@ class KernelSink:
         self._devices = Devices()
         self._mirror = Mirror(settings.protocol, spared=spared)
         self._gate = Gate(rib)
-        self._table = KernelTable(rib)
-        self._resolver = Resolver(self._requests, self._devices, self._mirror, self._redirected)
+        self._wishes = Wishes(rib, settings.table)
+        self._resolver = Resolver(self._requests, self._devices, self._mirror, self._wishes.redirected)
         self._keeper = Keeper(
-            self._requests, self._mirror, self._resolver, self._gate, self._wish, self._is_held, self._counters,
+            self._requests, self._mirror, self._resolver, self._gate, self, self._is_held, self._counters,
             stands_in=settings.unresolved is Unresolved.BLACKHOLE,
         )  # fmt: skip
         self._watch = Watch(self._mirror, self._devices, self._resolver, self._look, self._counters, resync)
-        self._untold: deque[Iterator[Destination]] = deque()
-        """Large changes that the table has yet to hear of."""
-        self._tables: dict[str, int] = {}
+        self._later: deque[Iterator[Iterable[Spot]]] = deque()
+        """Large changes that have yet to be worked out, in pieces."""
         self._is_ready = self._may_withdraw = self._is_through = self._is_leaving = False
         self._trouble = ""
         self._warned: set[str] = set()
@@ -109,9 +109,10 @@ class KernelSink:
         del moves
         found = list(destinations)
         if len(found) > _AT_ONCE:
-            self._untold.append(iter(found))
+            self._later.append(self._touched(found))
         else:
-            self._hear_of(found, bulk=bulk)
+            for spots in self._touched(found):
+                self._keeper.look(spots, bulk=bulk)
             self._act(bulk=bulk)
         self._awake.set()  # what is left to do, or when, may be something else now
 
@@ -128,8 +129,8 @@ class KernelSink:
         """
         self._take_tables(policy)
         self._watch.ask_soon(time.monotonic())
-        self._look(map(self._spot, self._table.restart()), is_bulk=True)
-        self._look(self._mirror.ours, is_bulk=True)
+        self._later.append(_in_pieces(self._wishes.restart()))
+        self._later.append(_in_pieces(iter(list(self._mirror.ours))))
         self.retry()
 
     def retry(self) -> None:
@@ -142,27 +143,26 @@ class KernelSink:
         if destinations is None:
             self._keeper.release_all()
         else:
-            self._keeper.released(self._spot(key) for one in destinations if (key := key_of(one)) is not None)
+            self._keeper.released(spot for spot in map(self._wishes.spot_of, destinations) if spot is not None)
             self._act(bulk=False)
         self._awake.set()
 
     def holds(self, destination: Destination, /) -> bool:
         """See ``Sink``."""
-        key = key_of(destination)
-        return key is not None and self._spot(key) in self._mirror.ours
+        spot = self._wishes.spot_of(destination)
+        return spot is not None and spot in self._mirror.ours
 
     def route(self, destination: Destination, /) -> SinkRoute:
         """See ``Sink``."""
-        key = key_of(destination)
-        if key is None:
+        if isinstance(destination, FlowRule):
             return SinkRoute(RouteState.ABSENT, reason="a flow has no place in the kernel's tables")
-        entry = self.entry(*key)
+        entry = self.entry(vrf_of(destination), prefix_of(destination))
         return SinkRoute(entry.state, None, entry.reason)
 
     def entry(self, vrf: str, prefix: Prefix) -> KernelEntry:
         """See ``Foundation``."""
-        spot = self._spot(KernelKey(vrf, prefix))
-        ours, wish = self._mirror.ours.get(spot, ()), self._wish(spot)
+        spot = self._wishes.spot(vrf, prefix)
+        ours, wish = self._mirror.ours.get(spot, ()), self.at(spot)
         fault = self._keeper.faults.get(spot)
         via = next((via for metric, via in ours if wish is None or metric == wish.metric), None)
         if fault is not None:
@@ -191,7 +191,7 @@ class KernelSink:
             name=self.name,
             ready=self._is_ready and not self._trouble,
             confirmed=len(self._mirror.ours),
-            pending=self._keeper.pending + len(self._untold),
+            pending=self._keeper.pending + len(self._later),
             refused=self._keeper.refused,
             counters=tuple(sorted(self._counters.items())),
             detail="; ".join(self._details()),
@@ -244,10 +244,13 @@ class KernelSink:
         if self._watch.is_look_due(now):
             await self._look_at_all()
         if self._watch.is_asking_due(now):
-            await self._watch.ask_again()
-            self._keeper.try_again()
-        if self._untold:
-            self._hear_of(list(islice(self._untold[0], _AT_ONCE)), bulk=True)
+            await self._ask_again()
+        if self._later:
+            spots = next(self._later[0], None)
+            if spots is None:
+                self._later.popleft()
+            else:
+                self._keeper.look(spots, bulk=True)
         has_more = self._act(bulk=True)
         self._note_progress()
         if has_more:
@@ -278,6 +281,13 @@ class KernelSink:
             log.info("the kernel has %d routes of ours", len(self._mirror.ours))
             self._look(self._mirror.ours, is_bulk=True)
 
+    async def _ask_again(self) -> None:
+        try:
+            await self._watch.ask_again()
+        except OSError as error:
+            self._is_unanswered(error)
+        self._keeper.try_again()
+
     def _act(self, *, bulk: bool) -> bool:
         """Does a piece of what is to be done, and tells upstream. Returns whether there may be more."""
         if not self._is_ready:
@@ -289,20 +299,26 @@ class KernelSink:
         try:
             self._keeper.work(now)
         except OSError as error:
-            log.warning("the kernel has not answered (%s): looking what it has done", error.strerror or error)
-            self._counters["answers lost"] += 1
-            self._watch.is_blind = True
-            self._watch.look_soon(now, at_all=True)
-            self._awake.set()
+            self._is_unanswered(error)
             return False
         moved = self._gate.take_moved()
         if moved and not self._is_leaving:  # the others have ended as their own settings say
             self._upstream.tell(moved, bulk=bulk and len(moved) > _MANY)
-        return has_more or not self._keeper.is_idle or bool(self._untold)
+        return has_more or not self._keeper.is_idle or bool(self._later)
+
+    def _is_unanswered(self, error: OSError) -> None:
+        """What the kernel has done nobody knows."""
+        log.warning("the kernel has not answered (%s): looking at what it has done", error.strerror or error)
+        self._counters["answers lost"] += 1
+        self._watch.is_blind = True
+        now = time.monotonic()
+        self._watch.look_soon(now, at_all=True)
+        self._watch.ask_soon(now)
+        self._awake.set()
 
     def _note_progress(self) -> None:
         self._warn()
-        if self._is_ready and self._may_withdraw and not self._is_through and self._keeper.is_idle and not self._untold:
+        if self._is_ready and self._may_withdraw and not self._is_through and self._keeper.is_idle and not self._later:
             self._is_through = True
             self._upstream.may_withdraw()
 
@@ -323,72 +339,49 @@ class KernelSink:
 
     def _take_tables(self, policy: Policy) -> None:
         """Which table each VRF has."""
-        self._tables = {"": self._settings.table, **{vrf.name: vrf.table for vrf in policy.vrfs.values()}}
-        self._keeper.vrfs = {table: vrf for vrf, table in self._tables.items()}
-        self._resolver.tables = self._tables
-        needed = frozenset((*self._tables.values(), MAIN, CHARON))
+        self._gate.forget(self._wishes.take_policy(policy))
+        self._resolver.tables = self._wishes.tables
+        needed = frozenset((*self._wishes.tables.values(), MAIN, CHARON))
         if not needed <= self._mirror.tables:
             self._mirror.tables |= needed
             self._is_ready = False  # nobody knows what others have there
             self._watch.look_soon(time.monotonic(), at_all=True)
 
-    def _spot(self, key: KernelKey) -> Spot:
-        return Spot(self._tables.get(key.vrf, 0), key.prefix)
+    def _touched(self, destinations: Iterable[Destination]) -> Iterator[Iterable[Spot]]:
+        """The spots that a change of these is about, in pieces."""
+        left = iter(destinations)
+        while piece := list(islice(left, _AT_ONCE)):
+            spots, peers = self._wishes.touched(piece)
+            yield spots
+            for vrf, peer in peers:
+                yield self._led_over(vrf, peer)
 
-    def _hear_of(self, destinations: list[Destination], *, bulk: bool) -> None:
-        if not destinations and self._untold:
-            self._untold.popleft()
-            return
-        keys = sorted(self._table.changed(destinations), key=_length, reverse=True)
-        self._look(map(self._spot, keys), is_bulk=bulk)  # a peer's own route first: others lead over it (rule N2)
-        for vrf, prefix in keys:
-            if prefix.length == (32 if prefix.version == 4 else 128):
-                self._look(self._resolver.peer_moved(vrf, _address(prefix)), is_bulk=bulk)
+    def _led_over(self, vrf: str, peer: Address) -> Iterable[Spot]:
+        """Those whose way is another one now, if this is a peer with a route of its own."""
+        try:
+            return self._resolver.peer_moved(vrf, peer)
+        except OSError as error:
+            self._is_unanswered(error)
+            return ()
 
     def _look(self, spots: Iterable[Spot], is_bulk: bool) -> None:
         self._keeper.look(spots, bulk=is_bulk)
 
+    def at(self, spot: Spot) -> Wish | None:
+        """See ``Wanting``: nothing any more once the routes are to go."""
+        return None if self._is_leaving else self._wishes.at(spot)
+
+    def destination(self, spot: Spot) -> Destination | None:
+        """See ``Wanting``."""
+        return self._wishes.destination(spot)
+
     def _is_held(self, destination: Destination) -> bool:
         return not self._is_leaving and self._upstream.has(destination)
 
-    def _wish(self, spot: Spot) -> Wish | None:
-        """What should be at a spot now."""
-        vrf = self._keeper.vrfs.get(spot.table)
-        if vrf is None or self._is_leaving:
-            return None
-        key = KernelKey(vrf, spot.prefix)
-        route = self._table.route(key)
-        if route is None:
-            return None
-        if _is_to_peer(route):
-            return Wish(route.distance, tuple(Target(hop, vrf, _address(spot.prefix)) for hop in route.hops))
-        front = self._front_vrf(key) if self._rib.policy.vrfs else ""
-        return Wish(route.distance, tuple(Target(hop, front) for hop in route.hops), crosses=front != vrf)
 
-    def _front_vrf(self, key: KernelKey) -> str:
-        """Where the peers of a route are (rule N6)."""
-        claims = self._rib.claims(destination_of(key))
-        return self._rib.policy.entries[claims[0].rank].front_vrf if claims else ""
-
-    def _redirected(self, vrf: str, address: Address) -> Hop | None:
-        """Where the policy's own route to a peer points, None where it has none."""
-        host = Prefix(address.version, int(address), address.max_prefixlen)
-        route = self._table.route(KernelKey(vrf, host))
-        return route.hops[0] if route is not None and _is_to_peer(route) else None
-
-
-def _length(key: KernelKey) -> int:
-    return key.prefix.length
-
-
-def _is_to_peer(route: KernelRoute) -> bool:
-    """Whether it is a route to a peer itself (rules N2, N4), and not to what is behind one."""
-    hop = route.hops[0] if route.hops else None
-    return isinstance(hop, Interface) or (isinstance(hop, Gateway) and "N4" in route.rules)
-
-
-def _address(host: Prefix) -> Address:
-    return IPv4Address(host.network) if host.version == 4 else IPv6Address(host.network)
+def _in_pieces(spots: Iterator[Spot]) -> Iterator[Iterable[Spot]]:
+    while piece := list(islice(spots, _AT_ONCE)):
+        yield piece
 
 
 _CHARON = (

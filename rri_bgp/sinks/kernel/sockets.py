@@ -15,7 +15,7 @@ import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-from rri_bgp.errors import EnvironmentProblem
+from rri_bgp.errors import EnvironmentProblem, NetlinkError
 from rri_bgp.sinks.kernel import requests
 from rri_bgp.sinks.kernel.kernel import Change, Question, Refusal, Verb
 from rri_bgp.sinks.kernel.wire import Ack, Done, Failed, Interrupted, LinkNews, News, RouteNews, Via, read
@@ -127,8 +127,11 @@ class Requests:
         return first
 
     def _answers(self) -> Iterator[News]:
-        """What one datagram says; OSError where there is none."""
-        return read(self._socket.recv(_DATAGRAM))
+        """What one datagram says; OSError where there is none, or one that cannot be read."""
+        try:
+            yield from read(self._socket.recv(_DATAGRAM))
+        except NetlinkError as error:
+            raise OSError(errno.EPROTO, error.what) from None
 
 
 _LAST = (1 << 32) - 1

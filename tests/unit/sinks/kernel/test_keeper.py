@@ -13,11 +13,12 @@ from rri_bgp.model import Destination, FlowRule, Path, Prefix, VrfPrefix
 from rri_bgp.rri.kernel import Peer
 from rri_bgp.sinks.kernel.devices import Devices
 from rri_bgp.sinks.kernel.gate import Gate
-from rri_bgp.sinks.kernel.keeper import PATIENCE, Hindrance, Keeper, Wish
+from rri_bgp.sinks.kernel.keeper import PATIENCE, Hindrance, Keeper
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
 from rri_bgp.sinks.kernel.resolve import Resolver, Target
-from tests.kernels import ETH0, OURS, STATIC, ModelKernel, link, via
+from rri_bgp.sinks.kernel.wishes import Wish
+from tests.kernels import ETH0, OURS, STATIC, ModelKernel, Wishing, link, via
 from tests.values import HUB4, pfx
 from tests.wanted import Wanted
 
@@ -49,14 +50,13 @@ class Stage:
         self.rib = Wanted({NET: Path(HUB4), OTHER: Path(HUB4)})
         self.gate = Gate(self.rib)
         self.held: set[Destination] = set()
-        self.wishes: dict[Spot, Wish] = {}
+        self.wishes = Wishing(vrfs)
         self.counters: Counter[str] = Counter()
         resolver = Resolver(self.kernel, devices, self.mirror, lambda _vrf, _address: None)
         self.keeper = Keeper(
-            self.kernel, self.mirror, resolver, self.gate, self.wishes.get, self.held.__contains__, self.counters,
+            self.kernel, self.mirror, resolver, self.gate, self.wishes, self.held.__contains__, self.counters,
             stands_in=stands_in,
         )  # fmt: skip
-        self.keeper.vrfs = vrfs or {MAIN: ""}
         self.hear()
 
     def hear(self) -> None:
