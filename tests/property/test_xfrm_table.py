@@ -146,6 +146,24 @@ def test_e7_ends_equal_to_a_dump_whatever_the_history(history: list[Message], ch
     assert table.due is None
 
 
+def test_e7_an_sa_that_a_template_names_serves_it_only_with_the_reqid_of_both() -> None:
+    """As in the kernel, whichever of the two comes first."""
+    peer, net, ends = PEERS[0], NETS[0], Ends(2, LOCAL, PEERS[0], 1)
+    inbound: tuple[Message, ...] = (
+        Sa(StateKey(LOCAL, 3, 50), ends.mirrored, Mode.TUNNEL, 0, True),
+        Policy(PolicyKey(Direction.IN, wire.mirrored(net), 0, (0, 0)), True, None),
+    )
+    outbound = Policy(PolicyKey(Direction.OUT, net, 0, (0, 0)), True, Template(ends, 3, 50, Mode.TUNNEL))
+    for reqid, count in ((1, 1), (2, 0)):
+        named = Sa(StateKey(peer, 3, 50), ends._replace(reqid=reqid), Mode.TUNNEL, 0, True)
+        for order in itertools.permutations((named, outbound, *inbound)):
+            table = XfrmTable("xfrm")
+            for message in order:
+                table.take(message)
+                table.changes(0.0)
+            assert len(table.sas()) == count
+
+
 @given(histories, st.integers(0, 200))
 def test_order_does_not_count(history: list[Message], which: int) -> None:
     """What is there is taken in any order."""

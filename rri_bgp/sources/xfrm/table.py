@@ -7,10 +7,11 @@ not), so what lies behind a peer is what its outbound policies say, and a policy
 All policies with equal template (both ends, reqid), if_id and mark are one pair for us: a rekey changes SAs and SPIs
 within it and is no news (rule E6). Its ``uniqueid`` is a number of ours, kept while the pair is.
 
-A policy is served when its template is ESP or AH in a tunnel with both ends, an outbound SA is there (the very one
-where the template names an SPI, as charon's do), the mirrored inbound policy is, and an inbound SA of the same ends and
-reqid. So traps, shunts and half of a pair make nothing. What is up is told at once; what is down only after
-``DOWN_AFTER``: a peer that moves (MOBIKE) and a lifetime that ends take everything away for some milliseconds.
+A policy is served when its template is ESP or AH in a tunnel with both ends, an outbound SA of those ends and reqid is
+there (the very one where the template names an SPI, as charon's do: linux xfrm_state_find), the mirrored inbound policy
+is, and an inbound SA of the same ends and reqid. So traps, shunts and half of a pair make nothing. What is up is told
+at once; what is down only after ``DOWN_AFTER``: a peer that moves (MOBIKE) and a lifetime that ends take everything
+away for some milliseconds.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class XfrmTable:
         inbound = self._sas_at.get(ends.mirrored, ())
         if template.spi:
             named = self._sas.get(StateKey(ends.destination, template.spi, template.protocol, group.mark))
-            outbound = [] if named is None else [named.key]
+            outbound = [named.key] if named is not None and named.ends == ends else []
         else:
             outbound = [*self._sas_at.get(ends, ())]
         return (

@@ -19,6 +19,7 @@ from rri_bgp.control.server import serving
 from rri_bgp.controller import Controller
 from rri_bgp.errors import UnreachableError, UsageError
 from tests.unit.control.small import (
+    DEADLINE,
     STATUS,
     Quiet,
     many_routes,
@@ -194,7 +195,7 @@ async def test_clients_that_never_read_do_not_keep_their_places(path: Path, monk
                 deaf = stack.enter_context(connected(path))
                 deaf.sendall(Request(Ask.SAS).line())
             await until(lambda: len(asyncio.all_tasks()) == 1 + 2)
-            await asyncio.wait(asyncio.all_tasks() - {current_task()}, timeout=5)
+            await asyncio.wait(asyncio.all_tasks() - {current_task()}, timeout=DEADLINE)
             assert await is_answered(path)
 
 
