@@ -22,7 +22,7 @@ from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.kernel.sink import KernelSink
 from rri_bgp.sources import SaObserver
 
-__all__ = ["PEERS", "FromRib", "FromSas"]
+__all__ = ["PEERS", "POLICY", "FromRib", "FromSas", "sa_at"]
 
 PEERS = 1_000
 """So many tunnel endpoints the routes are behind, one after another."""
@@ -30,16 +30,17 @@ PEERS = 1_000
 _FIRST_PEER = int(IPv4Address("198.18.0.0"))
 _LOOK = 0.002
 
-_POLICY = """\
+POLICY = """\
 version: 1
-local: {as: 65000, next-hop: 198.51.100.1}
+local: {{as: 65000, next-hop: 198.51.100.1}}
 sources:
-  - replay: {file: none.jsonl}
+  - replay: {{file: "{file}"}}
 sinks:
-  kernel: {on-exit: withdraw}
+  kernel: {{on-exit: withdraw}}
+control: {{socket: "{folder}/control.sock"}}
 crypto-maps:
   hub:
-    entries: [{seq: 10, type: dynamic, reverse-route: true}]
+    entries: [{{seq: 10, type: dynamic, reverse-route: true}}]
 """
 
 
@@ -48,13 +49,13 @@ class _Hub:
 
     def __init__(self, folder: Path, given: Sequence[Place]) -> None:
         file = folder / "policy.yaml"
-        file.write_text(_POLICY)
+        file.write_text(POLICY.format(file=folder / "none.jsonl", folder=folder))
         settings = load(file)
         assert settings.kernel is not None  # noqa: S101  # the policy has it
-        self._sas = [_sa(number, one) for number, one in enumerate(given)]
-        self._controller = Controller(settings.policy, [_Silent()])
-        self._sink = KernelSink(self._controller.rib, settings.kernel, self._controller.outlets)
-        self._controller.outlets.lay(self._sink)
+        self._sas = [sa_at(number, one) for number, one in enumerate(given)]
+        self.controller = Controller(settings.policy, [_Silent()])
+        self.sink = KernelSink(self.controller.rib, settings.kernel, self.controller.outlets)
+        self.controller.outlets.lay(self.sink)
         self._running: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
 
     async def ready(self, given: Sequence[Place]) -> None:
@@ -66,11 +67,11 @@ class _Hub:
             await asyncio.sleep(_LOOK)
 
     def _is_done(self, count: int) -> bool:
-        status = self._sink.status()
-        return status.ready and status.confirmed == count and not status.pending and self._controller.is_caught_up
+        status = self.sink.status()
+        return status.ready and status.confirmed == count and not status.pending and self.controller.is_caught_up
 
     async def _feed(self) -> None:
-        await self._running.enter_async_context(_drained(self._controller, self._sink))
+        await self._running.enter_async_context(_drained(self.controller, self.sink))
 
 
 class FromSas(_Hub):
@@ -79,17 +80,17 @@ class FromSas(_Hub):
     async def ready(self, given: Sequence[Place]) -> None:
         """See ``Way``: an empty table, looked through."""
         await self._feed()
-        self._controller.snapshot(SOURCE, ())
+        self.controller.snapshot(SOURCE, ())
         await self._has(0)
 
     async def add(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
-        self._controller.snapshot(SOURCE, self._sas)
+        self.controller.snapshot(SOURCE, self._sas)
         await self._has(len(given))
 
     async def delete(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
-        self._controller.snapshot(SOURCE, ())
+        self.controller.snapshot(SOURCE, ())
         await self._has(0)
         await self._running.aclose()
 
@@ -99,8 +100,8 @@ class FromRib(_Hub):
 
     async def ready(self, given: Sequence[Place]) -> None:
         """See ``Way``: the RIB is full, and no sink is fed."""
-        self._controller.snapshot(SOURCE, self._sas)
-        while not self._controller.is_caught_up:  # noqa: ASYNC110  # nobody tells
+        self.controller.snapshot(SOURCE, self._sas)
+        while not self.controller.is_caught_up:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(_LOOK)
 
     async def add(self, given: Sequence[Place]) -> None:
@@ -110,7 +111,7 @@ class FromRib(_Hub):
 
     async def delete(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
-        await self._controller.finish()
+        await self.controller.finish()
         await self._running.aclose()
 
 
@@ -140,6 +141,7 @@ async def _drained(controller: Controller, sink: KernelSink) -> AsyncIterator[No
     gc.unfreeze()
 
 
-def _sa(number: int, place: Place) -> SaPair:
-    peer = IPv4Address(_FIRST_PEER + number % PEERS)
+def sa_at(number: int, place: Place, peers: int = PEERS) -> SaPair:
+    """SA ``number``, with the prefix of a place behind one of so many peers."""
+    peer = IPv4Address(_FIRST_PEER + number % peers)
     return replace(sa(number), peer=peer, remote_ts=(TrafficSelector.from_prefix(place.prefix),))

@@ -28,10 +28,12 @@ from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.kernel import requests
 from rri_bgp.sinks.kernel.wire import Done, Failed, News, Nexthop, RouteNews, Via, read
 
-__all__ = ["WAYS", "main", "places"]
+__all__ = ["GATEWAY", "WAYS", "main", "places", "set_up"]
 
 _MAIN, _PROTOCOL, _METRIC = 254, 82, 1
-_DEVICE, _ADDRESS, _GATEWAY = "eth0", "192.0.2.1/24", "192.0.2.2"
+_DEVICE, _ADDRESS = "eth0", "192.0.2.1/24"
+GATEWAY = "192.0.2.2"
+"""Leads everywhere."""
 _CHUNK = 1 << 16
 _SOL_NETLINK, _CAP_ACK, _STRICT = 270, 10, 12
 
@@ -60,7 +62,7 @@ class _IpBatch:
     def __init__(self, folder: Path, given: Sequence[Place]) -> None:
         self._adds, self._deletes = folder / "adds", folder / "deletes"
         words = f"proto {_PROTOCOL} metric {_METRIC}\n"
-        self._adds.write_text("".join(f"route add {one.prefix} via {_GATEWAY} dev {_DEVICE} {words}" for one in given))
+        self._adds.write_text("".join(f"route add {one.prefix} via {GATEWAY} dev {_DEVICE} {words}" for one in given))
         self._deletes.write_text("".join(f"route del {one.prefix} {words}" for one in given))
 
     async def ready(self, given: Sequence[Place]) -> None:
@@ -79,7 +81,7 @@ class _Ours:
     """The kernel sink's requests, ``requests.AT_ONCE`` in one send, over one socket."""
 
     def __init__(self, _folder: Path, _given: Sequence[Place]) -> None:
-        self._via: Via = (Nexthop(ip_address(_GATEWAY), socket.if_nametoindex(_DEVICE)),)
+        self._via: Via = (Nexthop(ip_address(GATEWAY), socket.if_nametoindex(_DEVICE)),)
         self._sequence = 0
 
     async def ready(self, given: Sequence[Place]) -> None:
@@ -123,7 +125,7 @@ class _Pyroute2:
     def _add(self, given: Sequence[Place]) -> None:
         with IPRoute() as kernel:
             for one in given:
-                kernel.route("add", dst=str(one.prefix), gateway=_GATEWAY, oif=self._device, **self._words)
+                kernel.route("add", dst=str(one.prefix), gateway=GATEWAY, oif=self._device, **self._words)
 
     async def delete(self, given: Sequence[Place]) -> None:
         """See ``Way``."""
@@ -145,15 +147,20 @@ WAYS: dict[str, Callable[[Path, Sequence[Place]], Way]] = {
 _SLOW = ("pyroute2",)
 
 
-async def _run(count: int, few: int, names: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
+async def set_up() -> None:
+    """Makes a link, and a default route over it."""
     for words in (
         f"link add {_DEVICE} type veth peer name eth1",
         f"link set {_DEVICE} up",
         "link set eth1 up",
         f"addr add {_ADDRESS} dev {_DEVICE}",
-        f"route add default via {_GATEWAY}",
+        f"route add default via {GATEWAY}",
     ):
         await _ip(*words.split())
+
+
+async def _run(count: int, few: int, names: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
+    await set_up()
     found: dict[str, dict[str, float]] = {}
     for name in names:
         given = places(few if name in _SLOW else count)
