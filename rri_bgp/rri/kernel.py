@@ -19,6 +19,7 @@ from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.tracker import Whereabouts
 
 __all__ = [
+    "Bearing",
     "Gateway",
     "Hop",
     "IfId",
@@ -113,6 +114,19 @@ class KernelRoute(NamedTuple):
     rules: tuple[str, ...]
 
 
+class Bearing(NamedTuple):
+    """Where a kernel route leads, whoever wants it: all of it that is asked for often.
+
+    ``vrf`` is the one in which what the hops name is found (rule N6). ``is_to_peer``: it is a route to a peer itself
+    (rules N2, N4), and not to what is behind one.
+    """
+
+    distance: int
+    hops: tuple[Hop, ...]
+    vrf: str
+    is_to_peer: bool
+
+
 class _Pointing(NamedTuple):
     """Where the routes of an entry point: what is the same for all of them.
 
@@ -169,16 +183,23 @@ def proxy_route(rib: Rib, destination: Destination) -> KernelRoute | None:
 
 def _proxy_route(rib: Rib, pointing: _Pointing, claims: Claims) -> KernelRoute:
     """``pointing`` is that of the first claim's entry, and so of all that share the route."""
-    best = sharing(rib.policy, claims)
-    hops = [_hop(pointing, rib.whereabouts(claim.owner)) for claim in best]
     return KernelRoute(
         pointing.vrf,
         prefix_of(claims[0].destination),
-        tuple([hop for hop in (hops if len(best) == 1 else dict.fromkeys(hops)) if hop is not None]),
+        _hops(rib, pointing, claims),
         pointing.distance,
         tuple([claim.owner for claim in claims]),
         _rules(pointing, pointing.vrf),
     )
+
+
+def _hops(rib: Rib, pointing: _Pointing, claims: Claims) -> tuple[Hop, ...]:
+    """Where a route of these claims leads, each hop once."""
+    if len(claims) == 1:  # as most are
+        hop = _hop(pointing, rib.whereabouts(claims[0].owner))
+        return () if hop is None else (hop,)
+    hops = dict.fromkeys([_hop(pointing, rib.whereabouts(claim.owner)) for claim in sharing(rib.policy, claims)])
+    return tuple([hop for hop in hops if hop is not None])
 
 
 def _hop(pointing: _Pointing, owner: Whereabouts | None) -> Hop | None:
@@ -303,6 +324,19 @@ class KernelTable:
             if place == key
         }
         return _peer_route(self._pointings, key, owners)
+
+    def bearing(self, key: KernelKey) -> Bearing | None:
+        """Where the route leads that should be there, None for none: a part of ``route``, in half the time."""
+        beside = self._peers.get(key)
+        if beside is not None:
+            pointing = self._pointings[min(beside.values())]
+            hops = () if pointing.to_peer is None else (pointing.to_peer,)
+            return Bearing(pointing.distance, hops, key.vrf, is_to_peer=True)
+        claims = self._rib.claims(destination_of(key))
+        if not claims:
+            return None
+        pointing = self._pointings[claims[0].rank]
+        return Bearing(pointing.distance, _hops(self._rib, pointing, claims), pointing.front_vrf, is_to_peer=False)
 
     def keys(self) -> Iterator[KernelKey]:
         """All places where a route should be, in no order."""

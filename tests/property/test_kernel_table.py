@@ -15,7 +15,7 @@ from rri_bgp.changeover import Changeover, Reviews
 from rri_bgp.model import Destination, FlowRule, SaKey, SaPair
 from rri_bgp.rri import Policy, Rib, Surroundings
 from rri_bgp.rri.entries import Guard, Overlap, RemotePeer, Special
-from rri_bgp.rri.kernel import Hop, KernelKey, KernelRoute, KernelTable, destination_of, intended, key_of
+from rri_bgp.rri.kernel import Hop, KernelKey, KernelRoute, KernelTable, destination_of, intended, key_of, peer_routes
 from tests.property.test_rib import (
     GATEWAY,
     PEERS,
@@ -100,8 +100,13 @@ def agrees(table: KernelTable, rib: Rib, before: Meant, changed: Changed | None 
     keys = list(table.keys())
     assert len(keys) == len(set(keys))
     assert {key: table.route(key) for key in keys} == routes_of(rib)
+    for key, route in routes_of(rib).items():
+        bearing = table.bearing(key)
+        assert bearing is not None
+        assert (bearing.distance, bearing.hops) == (route.distance, route.hops)
+        assert bearing.is_to_peer is ((route.vrf, route.prefix) in {(one.vrf, one.prefix) for one in peer_routes(rib)})
     assert told >= {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert all(table.route(key) is None for key in told - after.keys())
+    assert all(table.route(key) is None and table.bearing(key) is None for key in told - after.keys())
     return after
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import enum
 import errno
 import os
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from rri_bgp.model import Destination
@@ -88,8 +87,9 @@ class Keeper:
         self._is_held = is_held
         self._counters = counters
         self._stands_in = stands_in
-        self._urgent: dict[Spot, None] = {}
-        self._bulk: dict[Spot, None] = {}
+        self._urgent: OrderedDict[Spot, None] = OrderedDict()
+        self._bulk: OrderedDict[Spot, None] = OrderedDict()
+        """Both ordered, as they are emptied from the front."""
         self._leaving: dict[Spot, float] = {}
         """Unwanted, and kept for upstream until it lets go, or until then; soonest first."""
         self._faults: dict[Spot, Fault] = {}
@@ -191,14 +191,15 @@ class Keeper:
             raise
 
     def _take(self, count: int) -> list[Spot]:
-        spots = list(islice(self._urgent, count))
-        for spot in spots:
-            del self._urgent[spot]
-            self._bulk.pop(spot, None)
-        more = list(islice(self._bulk, count - len(spots)))
-        for spot in more:
-            del self._bulk[spot]
-        return spots + more
+        spots: list[Spot] = []
+        urgent, bulk = self._urgent, self._bulk
+        while urgent and len(spots) < count:
+            spot, _ = urgent.popitem(last=False)
+            bulk.pop(spot, None)
+            spots.append(spot)
+        while bulk and len(spots) < count:
+            spots.append(bulk.popitem(last=False)[0])
+        return spots
 
     def _work(self, spots: Sequence[Spot], now: float) -> None:
         aims = self._aims(spots)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rri_bgp.model import Address, Destination, Prefix, VrfPrefix
 from rri_bgp.rri.entries import Policy
-from rri_bgp.rri.kernel import Gateway, Hop, Interface, KernelKey, KernelRoute, KernelTable, destination_of, key_of
+from rri_bgp.rri.kernel import Hop, KernelKey, KernelTable, key_of
 from rri_bgp.rri.rib import Rib
 from rri_bgp.sinks.kernel.kernel import Spot
 from rri_bgp.sinks.kernel.resolve import Target
@@ -42,7 +42,6 @@ class Wishes:
     """See the head of this file. ``table`` is that of the default VRF."""
 
     def __init__(self, rib: Rib, table: int) -> None:
-        self._rib = rib
         self._main = table
         self._routes = KernelTable(rib)
         self.tables: Mapping[str, int] = {}
@@ -91,26 +90,18 @@ class Wishes:
         vrf = self._vrfs.get(spot.table)
         if vrf is None:
             return None
-        key = KernelKey(vrf, spot.prefix)
-        route = self._routes.route(key)
-        if route is None:
+        bearing = self._routes.bearing(KernelKey(vrf, spot.prefix))
+        if bearing is None:
             return None
-        if _is_to_peer(route):
-            peer = _address(spot.prefix)
-            return Wish(route.distance, tuple([Target(hop, vrf, peer) for hop in route.hops]))
-        front = self._front_vrf(key) if self._rib.policy.vrfs else ""
-        return Wish(route.distance, tuple([Target(hop, front) for hop in route.hops]), front != vrf)
-
-    def _front_vrf(self, key: KernelKey) -> str:
-        """Where the peers of a route are (rule N6)."""
-        claims = self._rib.claims(destination_of(key))
-        return self._rib.policy.entries[claims[0].rank].front_vrf if claims else ""
+        distance, hops, front, is_to_peer = bearing
+        peer = _address(spot.prefix) if is_to_peer else None
+        return Wish(distance, tuple([Target(hop, front, peer) for hop in hops]), front != vrf)
 
     def redirected(self, vrf: str, address: Address) -> Hop | None:
         """Where the policy's own route to a peer points, None where it has none."""
         host = Prefix(address.version, int(address), address.max_prefixlen)
-        route = self._routes.route(KernelKey(vrf, host))
-        return route.hops[0] if route is not None and _is_to_peer(route) else None
+        bearing = self._routes.bearing(KernelKey(vrf, host))
+        return bearing.hops[0] if bearing is not None and bearing.is_to_peer and bearing.hops else None
 
 
 _BITS = {4: 32, 6: 128}
@@ -118,12 +109,6 @@ _BITS = {4: 32, 6: 128}
 
 def _length(key: KernelKey) -> int:
     return key.prefix.length
-
-
-def _is_to_peer(route: KernelRoute) -> bool:
-    """Whether it is a route to a peer itself (rules N2, N4), and not to what is behind one."""
-    hop = route.hops[0] if route.hops else None
-    return isinstance(hop, Interface) or (isinstance(hop, Gateway) and "N4" in route.rules)
 
 
 def _address(host: Prefix) -> Address:
