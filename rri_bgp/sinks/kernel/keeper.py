@@ -12,7 +12,7 @@ import enum
 import errno
 import os
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rri_bgp.model import Destination
@@ -93,6 +93,9 @@ class Keeper:
         self._leaving: dict[Spot, float] = {}
         """Unwanted, and kept for upstream until it lets go, or until then; soonest first."""
         self._faults: dict[Spot, Fault] = {}
+        self._kinds: Counter[Hindrance] = Counter()
+        """How many of them are of each kind."""
+        self._news: list[tuple[Spot, Fault | None]] = []
         self._refused: dict[Spot, tuple[Change, Refusal]] = {}
         """What the kernel refused last at a spot: not tried again before ``try_again``."""
         self._may_delete = False
@@ -148,8 +151,14 @@ class Keeper:
 
     @property
     def pending(self) -> int:
-        """How many spots are to be looked at, or wait: for upstream, or for leave to go."""
-        return len(self._urgent) + len(self._bulk) + len(self._leaving) + len(self._bound)
+        """How many spots are to be looked at, or wait: for upstream, for leave to go, for a look at the kernel."""
+        now = len(self._urgent) + len(self._bulk)
+        return now + len(self._leaving) + len(self._bound) + len(self._puzzles)
+
+    @property
+    def is_puzzled(self) -> bool:
+        """Whether the kernel is known to be otherwise than the mirror, somewhere."""
+        return bool(self._puzzles)
 
     @property
     def due(self) -> float | None:
@@ -158,7 +167,7 @@ class Keeper:
 
     def is_pending(self, spot: Spot) -> bool:
         """Whether it is to be looked at, or waits."""
-        return any(spot in some for some in (self._urgent, self._bulk, self._leaving, self._bound))
+        return any(spot in some for some in (self._urgent, self._bulk, self._leaving, self._bound, self._puzzles))
 
     @property
     def faults(self) -> Mapping[Spot, Fault]:
@@ -168,7 +177,18 @@ class Keeper:
     @property
     def refused(self) -> int:
         """How many routes cannot be had as they are wanted."""
-        return sum(fault.why is not Hindrance.BEATEN for fault in self._faults.values())
+        return len(self._faults) - self._kinds[Hindrance.BEATEN]
+
+    def examples(self) -> Iterator[tuple[Hindrance, int, Spot]]:
+        """How many of each kind there are, and one of them."""
+        for why, count in self._kinds.items():
+            if count:
+                yield why, count, next(spot for spot, fault in self._faults.items() if fault.why is why)
+
+    def take_news(self) -> list[tuple[Spot, Fault | None]]:
+        """The faults that have come since, or are of another kind, and None for those that have gone."""
+        news, self._news = self._news, []
+        return news
 
     # -- work --------------------------------------------------------------------------------------------------------
 
@@ -315,15 +335,12 @@ class Keeper:
         if destination is None:
             return
         if aim is None:
-            self._faults.pop(spot, None)
+            self._note_fault(spot, None)
             self._refused.pop(spot, None)
             self._gate.shut(destination)
             return
         fault, is_open = self._verdict(spot, aim)
-        if fault is not None:
-            self._faults[spot] = fault
-        elif self._faults:
-            self._faults.pop(spot, None)
+        self._note_fault(spot, fault)
         if is_open:
             self._gate.open(destination)
         elif fault is not None:
@@ -349,6 +366,19 @@ class Keeper:
             refusal = self._refused[spot][1]
             return Fault(Hindrance.REFUSED, (refusal.text or os.strerror(refusal.errno),)), False
         return None, False
+
+    def _note_fault(self, spot: Spot, fault: Fault | None) -> None:
+        before = self._faults.get(spot)
+        if before == fault:
+            return
+        if before is not None:
+            self._kinds[before.why] -= 1
+            del self._faults[spot]
+        if fault is not None:
+            self._kinds[fault.why] += 1
+            self._faults[spot] = fault
+        if before is None or fault is None or before.why is not fault.why:
+            self._news.append((spot, fault))
 
     def _note_shadow(self, spot: Spot, *, is_wanted: bool) -> None:
         if is_wanted and spot.table == MAIN and Spot(CHARON, spot.prefix) in self._mirror.foreign:

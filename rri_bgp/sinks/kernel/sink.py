@@ -20,6 +20,7 @@ from itertools import islice
 from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Address, Destination, FlowRule, Prefix, prefix_of, vrf_of
 from rri_bgp.policy.config import KernelSettings, OnExit, Unresolved
+from rri_bgp.refusals import Pace
 from rri_bgp.rri.entries import Policy
 from rri_bgp.rri.rib import Rib
 from rri_bgp.sinks import KernelEntry, KernelHop, RouteState, SinkRoute, SinkStatus, Upstream, Wanted
@@ -87,8 +88,8 @@ class KernelSink:
         """Large changes that have yet to be worked out, in pieces."""
         self._is_ready = self._may_withdraw = self._is_through = self._is_leaving = False
         self._trouble = ""
-        self._warned: set[str] = set()
-        self._warned_at = 0
+        self._pace = Pace()
+        self._warned = False
         self._awake = asyncio.Event()
         self._take_tables(rib.policy)
 
@@ -202,10 +203,8 @@ class KernelSink:
             yield f"the kernel cannot be looked at: {self._trouble}"
         elif not self._is_ready:
             yield "waiting for a first look at the kernel"
-        counts = Counter(fault.why for fault in self._keeper.faults.values())
-        for why, count in counts.items():
-            spot, fault = next((spot, one) for spot, one in self._keeper.faults.items() if one.why is why)
-            yield f"{count} {why.label}, {spot.prefix} for example: {fault.text}"
+        for why, count, spot in self._keeper.examples():
+            yield f"{count} {why.label}, {spot.prefix} for example: {self._keeper.faults[spot].text}"
         if self._keeper.shadowed:
             yield _CHARON
 
@@ -301,6 +300,7 @@ class KernelSink:
         except OSError as error:
             self._is_unanswered(error)
             return False
+        self._say()
         moved = self._gate.take_moved()
         if moved and not self._is_leaving:  # the others have ended as their own settings say
             self._upstream.tell(moved, bulk=bulk and len(moved) > _MANY)
@@ -317,23 +317,24 @@ class KernelSink:
         self._awake.set()
 
     def _note_progress(self) -> None:
-        self._warn()
-        if self._is_ready and self._may_withdraw and not self._is_through and self._keeper.is_idle and not self._later:
+        is_idle = self._keeper.is_idle and not self._keeper.is_puzzled and not self._later
+        if self._is_ready and self._may_withdraw and not self._is_through and is_idle:
             self._is_through = True
             self._upstream.may_withdraw()
 
-    def _warn(self) -> None:
-        """Says once what somebody has to do something about."""
-        count = self._counters["refused by the kernel"] + len(self._keeper.shadowed)
-        if count == self._warned_at:
-            return
-        self._warned_at = count
-        found = {fault.text for fault in self._keeper.faults.values() if fault.why is Hindrance.REFUSED}
-        if self._keeper.shadowed:
-            found.add(_CHARON)
-        for text in sorted(found - self._warned):
-            log.warning("%s", text)
-        self._warned = found
+    def _say(self) -> None:
+        """Logs what has come to hinder a route, and what hinders it no more."""
+        now = time.monotonic()
+        for spot, fault in self._keeper.take_news():
+            is_wanted = fault is not None or self._resolver.is_used(spot)
+            if is_wanted and self._pace.may_speak(now):
+                what = "is in the kernel as it should be" if fault is None else fault.text
+                level = logging.INFO if fault is None else logging.WARNING
+                log.log(level, "%s: %s%s", self._wishes.destination(spot), what, self._pace.unsaid())
+        if bool(self._keeper.shadowed) is not self._warned:
+            self._warned = not self._warned
+            if self._warned:
+                log.warning("%s", _CHARON)
 
     # -- what is wanted ----------------------------------------------------------------------------------------------
 

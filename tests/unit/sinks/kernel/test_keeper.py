@@ -240,6 +240,22 @@ def test_what_the_kernel_refuses_is_said_counted_and_tried_again_only_when_told(
     assert stage.counters["added"] == 1
 
 
+def test_what_comes_to_hinder_a_route_is_news_once_and_so_is_its_end() -> None:
+    stage = wanting()
+    stage.kernel.put(NET, (1, STATIC, via("192.0.2.9")))
+    stage.hear()
+    stage.work()
+    stage.work()
+    ((spot, fault),) = stage.keeper.take_news()
+    assert (spot, fault) == (SPOT, stage.keeper.faults[SPOT])
+    assert list(stage.keeper.examples()) == [(Hindrance.BLOCKED, 1, SPOT)]
+    stage.kernel.take(NET, (1, STATIC, via("192.0.2.9")))
+    stage.hear()
+    stage.work()
+    assert stage.keeper.take_news() == [(SPOT, None)]
+    assert (stage.keeper.take_news(), list(stage.keeper.examples())) == ([], [])
+
+
 def test_n6_a_table_that_the_policy_uses_no_more_is_emptied() -> None:
     stage = Stage()
     spot = Spot(10, NET)
