@@ -23,6 +23,9 @@ __all__ = ["OURS", "Routing", "place", "routing"]
 OURS = 82
 """The protocol number of the routes that the tests make."""
 
+_KERNEL = 2
+"""RTPROT_KERNEL."""
+
 One = TypeVar("One", bound=News)
 
 
@@ -100,6 +103,10 @@ class Routing:
                 datagram = self.events.recv(1 << 16, socket.MSG_DONTWAIT)
                 found += [one for one in read(datagram, skip_port=skip_port) if isinstance(one, kind)]
         return found
+
+    def changes(self, *, skip_port: int = 0) -> list[RouteNews]:
+        """What was heard of routes, but for those that the kernel makes of addresses, when it is ready to."""
+        return [one for one in self.heard(RouteNews, skip_port=skip_port) if one.protocol != _KERNEL]
 
     async def shown(self, where: Place) -> list[str]:
         """The routes to a prefix as ``ip -d`` shows them, each on one line."""

@@ -52,7 +52,7 @@ async def kernel(tmp_path: Path) -> AsyncIterator[Routing]:
 async def test_n5_a_route_is_as_it_was_asked_for(kernel: Routing, cell: str) -> None:
     prefix, ways, scope = CELLS[cell]
     via = kernel.via(*ways)
-    kernel.heard(RouteNews)
+    kernel.changes()
     for table in (254, 10, 4_000_000_000):
         where = place(prefix, 7, table)
         kernel.do(requests.add(where, via, OURS, kernel.next()))
@@ -60,13 +60,13 @@ async def test_n5_a_route_is_as_it_was_asked_for(kernel: Routing, cell: str) -> 
         assert await kernel.shown(where) == [shown_as(where, ways, scope)]
         (found,) = kernel.routes(table)
         assert found[:3] == (where, OURS, via)
-        (heard,) = kernel.heard(RouteNews)
+        (heard,) = kernel.changes()
         assert heard[:4] == (where, OURS, via, found.kind)
         assert (heard.gone, heard.port) == (False, kernel.port)
 
         kernel.do(requests.delete(where, OURS, kernel.next()))
         assert kernel.routes(0) == []
-        (heard,) = kernel.heard(RouteNews)
+        (heard,) = kernel.changes()
         assert (heard.place, heard.protocol, heard.gone) == (where, OURS, True)
 
 
@@ -258,7 +258,7 @@ async def test_n5_what_happens_to_links_addresses_rules_and_routes_is_heard(kern
     await kernel.space.ip("rule add from 192.0.9.0/24 lookup 10")
     assert kernel.heard(Underlay) == [Underlay.RULES]
     await kernel.space.ip("route add 10.1.0.0/24 dev eth0 proto static")
-    (heard,) = kernel.heard(RouteNews)
+    (heard,) = kernel.changes()
     assert (heard.place, heard.protocol, heard.gone) == (place("10.1.0.0/24", 0), 4, False)
     assert heard.port not in (0, kernel.port)
     await kernel.space.ip("link del eth0")
@@ -267,23 +267,23 @@ async def test_n5_what_happens_to_links_addresses_rules_and_routes_is_heard(kern
 
 async def test_g6_our_own_doing_can_be_told_from_that_of_others(kernel: Routing) -> None:
     where = place("10.1.0.0/24")
-    kernel.heard(RouteNews)
+    kernel.changes()
     kernel.do(requests.add(where, kernel.via("dev eth0"), OURS, kernel.next()))
-    assert kernel.heard(RouteNews, skip_port=kernel.port) == []
+    assert kernel.changes(skip_port=kernel.port) == []
     await kernel.space.ip("route replace 10.1.0.0/24 dev eth1 metric 1 proto 82")
-    (heard,) = kernel.heard(RouteNews, skip_port=kernel.port)
+    (heard,) = kernel.changes(skip_port=kernel.port)
     assert (heard.place, heard.protocol, heard.via) == (where, OURS, kernel.via("dev eth1"))
 
 
 async def test_g6_an_ipv6_route_that_another_joins_is_told_with_all_its_ways(kernel: Routing) -> None:
     where = place("2001:db8:1::/48")
     kernel.do(requests.add(where, kernel.via("via fe80::2 dev eth0"), OURS, kernel.next()))
-    kernel.heard(RouteNews)
+    kernel.changes()
     await kernel.space.ip("route append 2001:db8:1::/48 via fe80::3 dev eth0 metric 1 proto 82")
-    (heard,) = kernel.heard(RouteNews)
+    (heard,) = kernel.changes()
     assert heard.via == kernel.via("via fe80::2 dev eth0", "via fe80::3 dev eth0")
     await kernel.space.ip("route del 2001:db8:1::/48 via fe80::3 dev eth0 metric 1")
-    (heard,) = kernel.heard(RouteNews)
+    (heard,) = kernel.changes()
     assert (heard.gone, heard.via) == (True, kernel.via("via fe80::3 dev eth0"))
     assert [found.via for found in kernel.routes()] == [kernel.via("via fe80::2 dev eth0")]
 
@@ -307,3 +307,17 @@ async def test_of_a_datagram_whose_requests_all_fail_every_answer_arrives(kernel
     answers = [one for _ in range(requests.AT_ONCE) for one in read(kernel.asking.recv(1 << 16))]
     refused = [Failed(number, errno.ENETUNREACH, "Nexthop has invalid gateway") for number in range(1, 101)]
     assert answers == refused
+
+
+async def test_g6_on_ipv4_a_delete_without_a_metric_takes_the_lowest_of_ours(kernel: Routing) -> None:
+    via = kernel.via("dev eth0")
+    await kernel.space.ip("route add 10.1.0.0/24 dev eth0 metric 3 proto static")
+    kernel.do(*(requests.add(place("10.1.0.0/24", metric), via, OURS, kernel.next()) for metric in (9, 5)))
+    kernel.do(requests.delete(place("10.1.0.0/24", 0), OURS, kernel.next()))
+    left = [(one.place.metric, one.protocol) for one in kernel.routes(protocol=0, versions=[4])]
+    assert left == [(3, 4), (9, OURS), (0, 2)], "the last is that of the address"
+
+
+async def test_e14_an_ipv6_route_without_a_metric_gets_1024(kernel: Routing) -> None:
+    kernel.do(requests.add(place("2001:db8:1::/48", 0), kernel.via("dev eth0"), OURS, kernel.next()))
+    assert [one.place.metric for one in kernel.routes()] == [1024]
