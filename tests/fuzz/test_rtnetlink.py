@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rri_bgp.surroundings.links import Table
@@ -32,11 +32,13 @@ def test_real_messages_are_what_they_are() -> None:
     assert max(counts.values()) <= 3
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=1000))
 def test_bytes(data: bytes) -> None:
     check(Table(), data)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(REAL), max_size=4), st.data())
 def test_a_real_datagram_with_a_few_bytes_changed(messages: list[bytes], data: st.DataObject) -> None:
     datagram = bytearray(b"".join(messages))

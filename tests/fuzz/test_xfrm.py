@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rri_bgp.sources.xfrm.table import XfrmTable
@@ -28,11 +28,13 @@ def test_real_messages_are_what_they_are() -> None:
     assert [check(XfrmTable("xfrm"), data) for data in REAL] == [1] * len(REAL)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=1000))
 def test_bytes(data: bytes) -> None:
     check(XfrmTable("xfrm"), data)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(REAL), max_size=4), st.data())
 def test_a_real_datagram_with_a_word_changed(messages: list[bytes], data: st.DataObject) -> None:
     datagram = bytearray(b"".join(messages))

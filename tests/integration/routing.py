@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import errno
 import os
+import select
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import TypeVar
@@ -103,6 +104,11 @@ class Routing:
                 datagram = self.events.recv(1 << 16, socket.MSG_DONTWAIT)
                 found += [one for one in read(datagram, skip_port=skip_port) if isinstance(one, kind)]
         return found
+
+    def waits_for(self, kind: type[One], wanted: Callable[[One], bool]) -> None:
+        """Until that is heard: a carrier is told of when the kernel comes to it."""
+        while not any(map(wanted, self.heard(kind))):
+            assert select.select([self.events], [], [], DEADLINE)[0], "nothing more is heard"
 
     def changes(self, *, skip_port: int = 0) -> list[RouteNews]:
         """What was heard of routes, but for those that the kernel makes of addresses, when it is ready to."""

@@ -243,26 +243,27 @@ async def test_many_requests_in_one_datagram_are_carried_out_and_only_failures_a
 
 
 async def test_n5_what_happens_to_links_addresses_rules_and_routes_is_heard(kernel: Routing) -> None:
-    def links() -> list[LinkNews]:
-        return [one for one in kernel.heard(LinkNews) if one.name == "eth0"]
+    def eth0(*, is_up: bool) -> None:
+        kernel.waits_for(LinkNews, lambda one: (one.name, one.is_up) == ("eth0", is_up))
 
-    links()
     await kernel.space.ip("link set eth0 down")
-    assert [one.is_up for one in links()][-1] is False
+    eth0(is_up=False)
     await kernel.space.ip("link set eth0 up")
-    assert [one.is_up for one in links()][-1] is True
+    eth0(is_up=True)
     await kernel.space.ip("link set eth1 down")
-    assert [one.is_up for one in links()][-1] is False, "no carrier"
-    await kernel.space.ip("link set eth1 up", "addr add 192.0.9.1/24 dev eth1")
+    eth0(is_up=False)
+    await kernel.space.ip("link set eth1 up")
+    eth0(is_up=True)
+    await kernel.space.ip("addr add 192.0.9.1/24 dev eth1")
     assert Underlay.ADDRESSES in kernel.heard(Underlay)
     await kernel.space.ip("rule add from 192.0.9.0/24 lookup 10")
-    assert kernel.heard(Underlay) == [Underlay.RULES]
+    assert Underlay.RULES in kernel.heard(Underlay)
     await kernel.space.ip("route add 10.1.0.0/24 dev eth0 proto static")
     (heard,) = kernel.changes()
     assert (heard.place, heard.protocol, heard.gone) == (place("10.1.0.0/24", 0), 4, False)
     assert heard.port not in (0, kernel.port)
     await kernel.space.ip("link del eth0")
-    assert [one.gone for one in links()][-1] is True
+    kernel.waits_for(LinkNews, lambda one: (one.name, one.gone) == ("eth0", True))
 
 
 async def test_g6_our_own_doing_can_be_told_from_that_of_others(kernel: Routing) -> None:

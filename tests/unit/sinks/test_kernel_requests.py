@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
@@ -70,6 +70,7 @@ def _gateway(version: int, one: Nexthop) -> list[tuple[str, Any]]:
     return [("RTA_VIA", {"family": FAMILIES[one.gateway.version], "addr": str(one.gateway)})]
 
 
+@settings(deadline=None)
 @given(routes(), st.integers(1, 255), U32, st.booleans(), st.booleans())
 def test_n5_a_route_is_what_pyroute2_makes_of_it_and_reads_as_what_it_is(
     route: tuple[Place, Via], protocol: int, sequence: int, replace: bool, ack: bool
@@ -83,6 +84,7 @@ def test_n5_a_route_is_what_pyroute2_makes_of_it_and_reads_as_what_it_is(
     assert list(read(message)) == [RouteNews(where, protocol, via, kind, gone=False, sequence=sequence, port=0)]
 
 
+@settings(deadline=None)
 @given(routes(), st.integers(1, 255), U32, st.booleans())
 def test_g6_a_delete_names_the_place_and_whose_it_must_be_and_nothing_else(
     route: tuple[Place, Via], protocol: int, sequence: int, ack: bool
