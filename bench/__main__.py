@@ -29,7 +29,7 @@ from rri_bgp.errors import RriError
 
 __all__ = ["CASES", "main"]
 
-CASES = ("core", "policy", "xfrm", "kernel", "follow", "bulk", "urgent", "rekey", "memory", "flat", "cold")
+CASES = ("core", "policy", "xfrm", "kernel", "follow", "bulk", "urgent", "rekey", "memory", "flat", "cold", "handoff")
 _FOLDER = ROOT / ".lab"
 _PAGE = ROOT / "docs" / "results" / "bench.md"
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.bird import ask, configuration
 from tests.kernel.gateways import run
 
-__all__ = ["HOW_TO", "Learnt", "Network", "configuration"]
+__all__ = ["Learnt", "Network"]
 
-HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "howto" / "hand-off.md"
 DEADLINE = 30.0
 
 _UPSTREAM = """\
@@ -44,13 +43,6 @@ class Learnt(NamedTuple):
     communities: frozenset[str] = frozenset()
     large: frozenset[str] = frozenset()
     med: str = ""
-
-
-def configuration(language: str) -> str:
-    """What the how-to has for BIRD or FRR."""
-    found = re.search(rf"^```{language}\n(.*?)^```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert found is not None
-    return found[1]
 
 
 class Network:
@@ -159,19 +151,7 @@ class Network:
 
     def _ask(self, question: str) -> str:
         """A question to upstream's BIRD, in the language of birdc."""
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.settimeout(DEADLINE)
-            asked.connect(str(self._control))
-            stream = asked.makefile("rwb")
-            stream.readline()
-            stream.write(question.encode() + b"\n")
-            stream.flush()
-            lines = []
-            while not re.match(rb"[089]\d\d\d ", line := stream.readline()):
-                assert line, question
-                lines.append(line.decode())
-            lines.append(line.decode())
-        return "".join(re.sub(r"^(\d{4}[- ]| )", "", one) for one in lines)
+        return ask(self._control, question)
 
 
 def _set(text: str) -> frozenset[str]:
