@@ -69,7 +69,7 @@ class ModelKernel:
     def change(self, changes: Sequence[Change]) -> Mapping[int, Refusal]:
         """See ``Kernel``."""
         refused = {}
-        for index, (verb, place, way) in enumerate(changes):
+        for index, (verb, place, way, _) in enumerate(changes):
             self.requests += 1
             code = self.refuses.get(place.prefix, 0) or self._change(verb, place, way)
             if code:

@@ -1,7 +1,7 @@
 """Real BIRD and FRR, each in a network namespace of its own: a hub that announces, and an upstream that learns.
 
 Rules of this file: what it starts it ends, by its id; every wait has a deadline. A hub's configuration is that of the
-how-to, word for word.
+how-to, word for word, with a log.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Network:
 
     def _bird(self, node: str, text: str) -> None:
         file, control = self._folder / f"{node}.conf", self._folder / f"{node}.ctl"
-        file.write_text(text)
+        file.write_text(f'log "{self._folder / f"{node}.log"}" all;\n{text}')
         self.start(node, "bird", "-f", "-c", str(file), "-s", str(control), "-P", str(self._folder / f"{node}.pid"))
         self.until(control.exists, f"BIRD of {node} is there")
 

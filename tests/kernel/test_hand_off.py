@@ -21,7 +21,7 @@ _POLICY = """\
 version: 1
 local: {{as: 65000, next-hop: [198.51.100.1, "2001:db8:100::1"]}}
 sources: [replay: {{file: none.jsonl}}]
-sinks: {{hand-off: {{table: 4242, on-exit: {on_exit}}}}}
+sinks: {{hand-off: {{table: 4242, on-exit: {on_exit}}}{more}}}
 control: {{socket: {folder}/control.sock}}
 access-lists:
 {lists}
@@ -48,15 +48,17 @@ class Hub:
             '{"format":"rri-bgp sa history","version":1}\n{"at":0.0,"snapshot":[]}\n', encoding="utf-8"
         )
 
-    def write(self, tags: Mapping[int, int | None], on_exit: str = "keep") -> None:
-        """The policy file; of each number's pair of prefixes the tag."""
+    def write(self, tags: Mapping[int, int | None], on_exit: str = "keep", more: str = "") -> None:
+        """The policy file; of each number's pair of prefixes the tag. ``more``: another sink."""
         lists = [f'  list{one}: ["permit ip any {pair(one)[0]}", "permit ip any {pair(one)[1]}"]' for one in tags]
         entries = [
             f"      - {{seq: {number + 1}, type: static, set-peer: 203.0.113.2, match-address: list{number}, "
             f"reverse-route: {{static: true{'' if tag is None else f', tag: {tag}'}}}}}"
             for number, tag in tags.items()
         ]
-        text = _POLICY.format(folder=self.folder, on_exit=on_exit, lists="\n".join(lists), entries="\n".join(entries))
+        text = _POLICY.format(
+            folder=self.folder, on_exit=on_exit, more=more, lists="\n".join(lists), entries="\n".join(entries)
+        )
         (self.folder / "policy.yaml").write_text(text, encoding="utf-8")
 
     def start(self) -> None:
@@ -69,10 +71,11 @@ class Hub:
         assert self.process is not None
         self.process.send_signal(what)
 
-    def table(self) -> set[str]:
-        """The hand-off table, in ip-route's words."""
-        found = run("ip", "-n", "hub", "route", "show", "table", "4242", check=False)
-        found += run("ip", "-n", "hub", "-6", "route", "show", "table", "4242", check=False)
+    def table(self, *which: str) -> set[str]:
+        """The hand-off table, or another one, in ip-route's words."""
+        which = which or ("table", "4242")
+        found = run("ip", "-n", "hub", "route", "show", *which, check=False)
+        found += run("ip", "-n", "hub", "-6", "route", "show", *which, check=False)
         return {" ".join(line.replace("dev lo ", "").replace("pref medium", "").split()) for line in found.splitlines()}
 
 
@@ -161,6 +164,27 @@ def test_g6_others_routes_are_left_alone_and_ours_come_back(hub: Hub) -> None:
     assert hub.table() == foreign
 
 
+def test_g3_the_kernel_has_a_route_before_it_is_handed_off_and_until_it_is_not(hub: Hub) -> None:
+    """Both sinks in one kernel: each leaves alone what is the other's, though the number is the same."""
+    network, more = hub.network, ", kernel: {unresolved: blackhole}"
+    main = ("table", "main", "proto", "82")
+    hub.write({1: 100, 2: 200}, more=more)
+    hub.start()
+    ours = {f"blackhole 10.{one}.0.0/16 proto 82 metric {one}00" for one in (1, 2)}
+    ours |= {f"blackhole 2001:db8:{one}::/48 proto 82 metric {one}00" for one in (1, 2)}
+    network.until(lambda: hub.table() == ours and len(hub.table(*main)) == 4, "both tables are whole")
+    # A foreign route of the same place: what the kernel cannot have is not handed off either (rules G6, N7).
+    network.ip("route add 10.3.0.0/16 dev lan metric 1")
+    hub.write({1: 100, 3: 300}, more=more)
+    hub.tell(signal.SIGHUP)
+    left = {"blackhole 10.1.0.0/16 proto 82 metric 100", "blackhole 2001:db8:1::/48 proto 82 metric 100"}
+    new = {"blackhole 2001:db8:3::/48 proto 82 metric 300"}
+    network.until(lambda: hub.table() == left | new and len(hub.table(*main)) == 3, "the difference")
+    network.ip("route del 10.3.0.0/16 dev lan metric 1")
+    new |= {"blackhole 10.3.0.0/16 proto 82 metric 300"}
+    network.until(lambda: hub.table() == left | new and len(hub.table(*main)) == 4, "its place is free")
+
+
 def test_without_the_right_it_ends_and_says_which(hub: Hub) -> None:
     hub.write({1: 100})
     policy = str(hub.folder / "policy.yaml")
@@ -168,5 +192,5 @@ def test_without_the_right_it_ends_and_says_which(hub: Hub) -> None:
     command = ["ip", "netns", "exec", "hub", *rights, sys.executable, "-m", "rri_bgp", "run", "--config", policy]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    said = "rri-bgp: hand-off: the kernel lets nobody without CAP_NET_ADMIN change routes"
+    said = "rri-bgp: sinks: hand-off: this user may not change routes: it takes CAP_NET_ADMIN"
     assert said in done.stderr

@@ -152,7 +152,7 @@ class HandOffSink:
         try:
             while True:
                 self._ledger.begin()
-                self._ledger.adopt(await table.dump())
+                self._ledger.adopt(await table.read())
                 self._counters["readings"] += 1
                 self._table, self._why = table, ""
                 self._pump()

@@ -1,222 +1,116 @@
-"""The hand-off table in the kernel, over rtnetlink: changed, dumped, and listened to.
+"""The hand-off table in the kernel: changed, read, and listened to.
 
-Rules of this file: the kernel carries out a request before the call that sends it returns, so a batch is sent and
-answered in one call. What the kernel says of other tables, and of other people's routes, is passed over.
+Rules of this file: what the kernel says of other tables, and of other people's routes, is passed over. The sockets are
+those of ``sinks.kernel``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 
-from rri_bgp.errors import EnvironmentProblem, NetlinkError
+from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Prefix
 from rri_bgp.policy.config import HandOffSettings
 from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.handoff.ledger import Change
 from rri_bgp.sinks.handoff.marks import Mark
 from rri_bgp.sinks.kernel import requests
-from rri_bgp.sinks.kernel.wire import Ack, Done, Failed, Interrupted, News, RouteNews, read
+from rri_bgp.sinks.kernel.kernel import Change as KernelChange
+from rri_bgp.sinks.kernel.kernel import Refusal, Verb
+from rri_bgp.sinks.kernel.sockets import Answers, Requests, dump, events_socket, receive
+from rri_bgp.sinks.kernel.wire import LinkNews, RouteNews, read
 
 __all__ = ["BATCH", "LostError", "Table", "opened"]
 
-BATCH = 200
-"""Prefixes whose routes are changed at once: two milliseconds, and what their answers take fits into a buffer."""
+BATCH = requests.AT_ONCE // 2
+"""Prefixes whose routes are changed at once; one of another tag takes two requests."""
 
-_ROUTE_GROUPS = 0x40 | 0x400  # RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE
-_SO_RCVBUFFORCE = 33
-_BUFFER = 8 * 1024 * 1024
-"""Bytes for what queues, as the kernel counts them: some 10,000 events."""
-_SOL_NETLINK, _CAP_ACK, _STRICT = 270, 10, 12
-_CHUNK = 1 << 17
 _AT_ONCE = 200
 """Events that are read between two turns of everybody else: a millisecond."""
-_PATIENCE = 10.0
-"""Seconds for the next datagram of a dump. The kernel makes it while it is read."""
 
 
 class LostError(Exception):
-    """What is known of the table is not to be relied on any more; a dump tells."""
+    """What is known of the table is not to be relied on any more; reading it tells."""
 
 
 class Table:
-    """See the head of this file. ``events`` is for an event loop to wait on."""
+    """See the head of this file. ``events`` is for an event loop to wait on.
 
-    def __init__(self, settings: HandOffSettings, asked: socket.socket, events: socket.socket) -> None:
+    Each of its functions raises OSError or NetlinkError where the kernel cannot be spoken with: what it was asked for
+    may or may not have been done.
+    """
+
+    def __init__(self, settings: HandOffSettings, asked: Requests, events: socket.socket) -> None:
         self._number = settings.table
         self._protocol = settings.protocol
-        self._asked = asked
-        self._port = int(asked.getsockname()[0])
-        self._sequence = 0
+        self._requests = asked
         self.events = events
 
-    def change(self, changes: Sequence[Change]) -> dict[int, str]:
-        """Carries out these, in order. Those that could not be by their number, and why not.
+    def change(self, changes: Sequence[Change]) -> Mapping[int, str]:
+        """Carries out these, in order. Those that could not be by their number, and why not."""
+        refused = self._requests.change([self._change(change) for change in changes])
+        # A route that is not there any more needs no deletion.
+        return {number: _why(refusal) for number, refusal in refused.items() if refusal.errno != errno.ESRCH}
 
-        Raises:
-            LostError: nobody knows what became of them.
-            EnvironmentProblem: this process may not.
-        """
-        first = self._sequence + 1
-        self._sequence += len(changes)
-        last = self._sequence
-        requested = (
-            self._request(change, sequence, is_last=sequence == last) for sequence, change in enumerate(changes, first)
-        )
-        self._asked.send(b"".join(requested))
-        failures: dict[int, str] = {}
-        is_over = False
-        while not is_over:
-            for news in self._answers():
-                if isinstance(news, (Ack, Failed)):
-                    is_over |= news.sequence == last
-                if isinstance(news, Failed) and (why := _why(news)):
-                    failures[news.sequence - first] = why
-        return failures
+    def _change(self, change: Change) -> KernelChange:
+        prefix, (kind, metric), gone, replaces = change
+        verb = Verb.DELETE if gone else Verb.REPLACE if replaces else Verb.ADD
+        return KernelChange(verb, Place(self._number, prefix, metric), nowhere=kind)
 
-    def _answers(self) -> Iterator[News]:
-        datagram = _receive(self._asked)
-        if datagram is None:
-            raise LostError("the kernel has not answered")
-        return read(datagram)
-
-    def _request(self, change: Change, sequence: int, *, is_last: bool) -> bytes:
-        place = Place(self._number, change.prefix, change.mark.metric)
-        if change.gone:
-            return requests.delete(place, self._protocol, sequence, ack=is_last)
-        replace, nowhere = change.replaces, change.mark.kind
-        return requests.add(place, (), self._protocol, sequence, replace=replace, ack=is_last, nowhere=nowhere)
-
-    async def dump(self) -> dict[Prefix, tuple[Mark, ...]]:
+    async def read(self) -> dict[Prefix, tuple[Mark, ...]]:
         """Our routes that are there now.
 
         Raises:
-            LostError: some may be missing.
+            LostError: the table changed meanwhile, and some may be missing.
         """
         found: dict[Prefix, tuple[Mark, ...]] = {}
+        answers = Answers()
         for version in (4, 6):
-            with _socket(0) as asking:
-                asking.setsockopt(_SOL_NETLINK, _STRICT, 1)
-                asking.send(requests.dump_routes(version, self._number, self._protocol, version))
-                while not self._take_dump(await _next(asking), found):  # noqa: ASYNC110  # a piece each time
-                    await asyncio.sleep(0)
+            for piece in dump(requests.dump_routes(version, self._number, self._protocol, version), answers):
+                for prefix, mark, _ in self._ours(piece):
+                    found[prefix] = (*found.get(prefix, ()), mark)
+                await asyncio.sleep(0)
+        if not answers.is_whole:
+            raise LostError("it changed while it was read")
         return found
 
-    def _take_dump(self, datagram: bytes, found: dict[Prefix, tuple[Mark, ...]]) -> bool:
-        """Whether that was the end."""
-        for news in read(datagram):
-            match news:
-                case RouteNews() if self._is_ours(news):
-                    prefix = news.place.prefix
-                    found[prefix] = (*found.get(prefix, ()), _mark(news))
-                case Interrupted():
-                    raise LostError("the table changed while it was read")
-                case Failed(errno=errno.ENOENT):
-                    return True  # no such table yet
-                case Failed():
-                    raise LostError(os.strerror(news.errno))
-                case Done():
-                    return True
-                case _:
-                    pass
-        return False
-
     def heard(self) -> Iterator[tuple[Prefix, Mark, bool]]:
-        """What others have done to our routes since: each with whether it is gone now.
-
-        Raises:
-            LostError: something was not heard.
-        """
+        """What others have done to our routes since: each with whether it is gone now."""
         for _ in range(_AT_ONCE):
-            datagram = _receive(self.events)
+            datagram = receive(self.events)
             if datagram is None:
                 return
-            for news in read(datagram, skip_port=self._port):
-                if isinstance(news, RouteNews) and self._is_ours(news):
-                    yield news.place.prefix, _mark(news), news.gone
+            yield from self._ours(news for news in read(datagram) if isinstance(news, RouteNews))
 
-    def _is_ours(self, news: RouteNews) -> bool:
-        return news.place.table == self._number and news.protocol == self._protocol
-
-
-def _mark(news: RouteNews) -> Mark:
-    return Mark(news.kind, news.place.metric)
+    def _ours(self, told: Iterator[RouteNews] | list[RouteNews | LinkNews]) -> Iterator[tuple[Prefix, Mark, bool]]:
+        for news in told:
+            if isinstance(news, RouteNews) and news.place.table == self._number and news.protocol == self._protocol:
+                yield news.place.prefix, Mark(news.kind, news.place.metric), news.gone
 
 
-def _why(failed: Failed) -> str:
-    """Why a change could not be; empty where that is well."""
-    if failed.errno == errno.ESRCH:
-        return ""  # it is gone already
-    if failed.errno == errno.EPERM:
-        raise EnvironmentProblem(
-            "the kernel lets nobody without CAP_NET_ADMIN change routes",
-            where="hand-off",
-            hint="give it to the service, AmbientCapabilities=CAP_NET_ADMIN, or take hand-off out of `sinks`",
-        )
-    if failed.errno == errno.EEXIST:
+def _why(refusal: Refusal) -> str:
+    if refusal.errno == errno.EEXIST:
         return "a route of somebody else's is in its place"
-    return failed.text or os.strerror(failed.errno)
+    return refusal.text or os.strerror(refusal.errno)
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(settings: HandOffSettings) -> Iterator[Table]:
     """The table, as long as it is needed.
 
     Raises:
+        EnvironmentProblem: this process may not change it.
         LostError: the kernel cannot be spoken with any more; so for what is done with the table.
     """
     try:
-        with _socket(0) as asked, _socket(_ROUTE_GROUPS) as events:
-            asked.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+        with contextlib.closing(Requests(settings.protocol, "hand-off")) as asked, events_socket(asked.port) as events:
             yield Table(settings, asked, events)
     except OSError as error:
         raise LostError(error.strerror or str(error)) from error
     except NetlinkError as error:
         raise LostError(error.what) from error
-
-
-@contextmanager
-def _socket(groups: int) -> Iterator[socket.socket]:
-    """One that never blocks."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as made:
-        made.setblocking(False)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-        except PermissionError:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        made.bind((0, groups))
-        yield made
-
-
-def _receive(opened: socket.socket) -> bytes | None:
-    """The next datagram of the kernel's; None where there is none now."""
-    while True:
-        try:
-            datagram, _, _, sender = opened.recvmsg(_CHUNK)
-        except BlockingIOError:
-            return None
-        if sender[0] == 0:
-            return datagram
-
-
-async def _next(asking: socket.socket) -> bytes:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            while (datagram := _receive(asking)) is None:
-                await _readable(asking)
-    except TimeoutError:
-        raise LostError(f"the kernel has not answered for {_PATIENCE:g} s") from None
-    return datagram
-
-
-async def _readable(opened: socket.socket) -> None:
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(opened, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(opened)

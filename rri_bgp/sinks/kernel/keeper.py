@@ -309,14 +309,14 @@ class Keeper:
 
     def _note(self, change: Change) -> None:
         """The kernel has made this change."""
-        verb, place, via = change
+        verb, place, via, _ = change
         if verb is Verb.DELETE:
             self._mirror.drop(place)
         elif self._mirror.put(place, via):
             self._urgent[Spot(place.table, place.prefix)] = None  # what it replaces goes now
 
     def _note_refusal(self, change: Change, refusal: Refusal) -> None:
-        verb, place, _ = change
+        verb, place, *_ = change
         spot = Spot(place.table, place.prefix)
         if verb is Verb.DELETE and refusal.errno == errno.ESRCH:
             self._mirror.drop(place)

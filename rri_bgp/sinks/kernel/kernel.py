@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rri_bgp.model import Address, Prefix
 from rri_bgp.rri.reconcile import Place
-from rri_bgp.sinks.kernel.wire import RouteNews, Via
+from rri_bgp.sinks.kernel.wire import BLACKHOLE, RouteNews, Via
 
 __all__ = ["MAIN", "Change", "Kernel", "Question", "Refusal", "Spot", "Verb"]
 
@@ -36,11 +36,15 @@ class Verb(enum.Enum):
 
 
 class Change(NamedTuple):
-    """``via`` is what the route leads to from then on; to delete one it does not matter."""
+    """``via`` is what the route leads to from then on, ``nowhere`` its type if that is nothing.
+
+    To delete one they do not matter.
+    """
 
     verb: Verb
     place: Place
     via: Via = ()
+    nowhere: int = BLACKHOLE
 
 
 class Question(NamedTuple):

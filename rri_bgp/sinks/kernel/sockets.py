@@ -39,17 +39,18 @@ right is told that it is no request."""
 
 
 class Requests:
-    """Changes and questions. See ``kernel.Kernel``. ``protocol`` is ours."""
+    """Changes and questions. See ``kernel.Kernel``. ``protocol`` is ours, ``sink`` what an error names."""
 
-    def __init__(self, protocol: int) -> None:
+    def __init__(self, protocol: int, sink: str = "kernel") -> None:
         """Opens the socket.
 
         Raises:
             EnvironmentProblem: this process may not change routes.
         """
         self._protocol = protocol
+        self._sink = sink
         self._sequence = 0
-        self._templates: dict[tuple[int, Verb, int, int, int, int], tuple[Via, requests.Template]] = {}
+        self._templates: dict[tuple[int, Verb, int, int, int, int, int], tuple[Via, requests.Template]] = {}
         """By the way itself, which is kept beside it: routes share few, and to compare them takes longer."""
         self._socket = _opened(_ANSWERS)
         self.port: int = self._socket.getsockname()[0]
@@ -66,8 +67,8 @@ class Requests:
         if refused and refused[0].errno in (errno.EPERM, errno.EACCES):
             raise EnvironmentProblem(
                 "this user may not change routes: it takes CAP_NET_ADMIN",
-                where="sinks: kernel",
-                hint="the drop-in packaging/systemd/kernel.conf gives it; without it leave the sink `kernel` out",
+                where=f"sinks: {self._sink}",
+                hint=f"the drop-in packaging/systemd/kernel.conf gives it; without it leave `{self._sink}` out",
             )
 
     def close(self) -> None:
@@ -91,17 +92,18 @@ class Requests:
         return refused
 
     def _encoded(self, change: Change, sequence: int, *, ack: bool) -> bytes:
-        verb, place, via = change
+        verb, place, via, nowhere = change
         if verb is Verb.DELETE:
             return requests.delete(place, self._protocol, sequence, ack=ack)
         table, prefix, metric = place
         version, _, length = prefix
-        key = (id(via), verb, table, metric, version, length)
+        key = (id(via), verb, table, metric, version, length, nowhere)
         known = self._templates.get(key)
         if known is None:
             if len(self._templates) > _TEMPLATES:
                 self._templates.clear()
-            made = requests.template(place, via, self._protocol, replace=verb is Verb.REPLACE)
+            replace = verb is Verb.REPLACE
+            made = requests.template(place, via, self._protocol, replace=replace, nowhere=nowhere)
             known = self._templates[key] = (via, made)
         return known[1].filled(prefix, sequence, ack=ack)
 
