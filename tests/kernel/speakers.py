@@ -20,7 +20,7 @@ from tests.kernel.gateways import run
 
 __all__ = ["Learnt", "Network"]
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 _UPSTREAM = """\
 router id 198.51.100.2;
