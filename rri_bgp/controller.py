@@ -262,7 +262,7 @@ class Controller:
     def update(self, source: str, changes: Changes) -> None:
         """See ``SaObserver``."""
         self._status[source] = replace(self._status[source], updates=self._status[source].updates + 1)
-        self._hear(self._backlog.overtake(changes))
+        self._hear(self._backlog.overtake(changes), bulk=len(changes) >= PIECE)
 
     def lost(self, source: str, why: str) -> None:
         """See ``SaObserver``."""

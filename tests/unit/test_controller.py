@@ -231,6 +231,13 @@ async def test_g7_what_is_long_up_does_not_wait_again_whatever_the_clock_was_whe
     assert sink.told == [{"10.1.0.0/16"}]
 
 
+async def test_news_of_many_pairs_goes_behind_news_of_a_few() -> None:
+    controller, sink = build("vici")
+    controller.update("vici", {one.key: one for one in many(PIECE)})
+    controller.update("vici", {one.key: one for one in many(PIECE + 1)[PIECE:]})
+    assert sink.modes == ["bulk ", ""]
+
+
 async def test_g4_many_delays_that_end_at_once_end_in_pieces() -> None:
     controller, sink = build("vici", rules=policy(entry(announce_delay=0.05)))
     await caught_up(controller, many(3 * PIECE))
