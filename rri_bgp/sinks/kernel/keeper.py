@@ -272,18 +272,19 @@ class Keeper:
             is_taken = self._mirror.is_taken(place)
             if here == [aim.via] and not is_taken:
                 self._leaving.pop(spot, None)
-                others = [Change(Verb.DELETE, Place(*spot, metric)) for metric, _ in ours if metric != aim.metric]
+                others = [one for metric, via in ours if metric != aim.metric for one in _gone(spot, metric, via)]
                 return others if others and self._may_go(spot) else []
             if not is_taken:  # and where it is, ours is not to be beside it: which of them packets take is chance
-                if len(here) > 1:  # somebody has put another one beside ours: which of them goes nobody can say
-                    return [Change(Verb.DELETE, place) for _ in here] + [Change(Verb.ADD, place, aim.via)]
+                if len(here) > 1 or _is_joined(here, spot):  # which of them a replacement would take nobody can say
+                    gone = [one for via in here for one in _gone(spot, aim.metric, via)]
+                    return [*gone, Change(Verb.ADD, place, aim.via)]
                 return self._unless_refused(spot, Change(Verb.REPLACE if here else Verb.ADD, place, aim.via))
         if not ours:
             self._leaving.pop(spot, None)
             return []
         if not self._may_go(spot) or self._is_waited_for(spot, now):
             return []
-        gone = [Change(Verb.DELETE, Place(*spot, metric)) for metric, _ in ours]
+        gone = [one for metric, via in ours for one in _gone(spot, metric, via)]
         return [change for one in gone for change in self._unless_refused(spot, one)]
 
     def _unless_refused(self, spot: Spot, change: Change) -> list[Change]:
@@ -393,6 +394,19 @@ class _Aim(NamedTuple):
     metric: int
     via: Via | None
     fault: Fault | None = None
+
+
+def _gone(spot: Spot, metric: int, via: Via) -> list[Change]:
+    """What deletes a route of ours: of an IPv6 one way by way, or those of others that the kernel has joined to it go
+    too."""
+    place = Place(spot.table, spot.prefix, metric)
+    ways = via if spot.prefix.version == 6 else ()
+    return [Change(Verb.DELETE, place, (way,)) for way in ways] or [Change(Verb.DELETE, place)]
+
+
+def _is_joined(here: Sequence[Via], spot: Spot) -> bool:
+    """Whether there are several ways, of which the kernel does not say whose they are."""
+    return spot.prefix.version == 6 and any(len(via) > 1 for via in here)
 
 
 _COUNTED = {Verb.ADD: "added", Verb.REPLACE: "replaced", Verb.DELETE: "deleted"}

@@ -21,7 +21,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from rri_bgp.model import Address, Prefix
 from rri_bgp.rri.reconcile import Place
-from rri_bgp.sinks.kernel.wire import BLACKHOLE, UNICAST, Via
+from rri_bgp.sinks.kernel.wire import BLACKHOLE, UNICAST, Nexthop, Via
 
 __all__ = ["AT_ONCE", "Template", "add", "delete", "dump_links", "dump_routes", "lookup", "template"]
 
@@ -84,15 +84,20 @@ def template(place: Place, via: Via, protocol: int, *, replace: bool = False, no
     return Template(shape.filled(0, values), shape.holes[2].start if length else 0)
 
 
-def delete(place: Place, protocol: int, sequence: int, *, ack: bool = True) -> bytes:
+def delete(place: Place, protocol: int, sequence: int, *, way: Nexthop | None = None, ack: bool = True) -> bytes:
     """A request that the route of this protocol at this place be gone (RTM_DELROUTE); ESRCH where there is none.
 
-    IPv4 takes metric 0 for any: of several routes of this protocol the one of the lowest metric goes.
+    IPv4 takes metric 0 for any: of several routes of this protocol the one of the lowest metric goes. IPv6 makes one
+    route of all of a place, with the ways of each, and takes all of it, also what is of other protocols; of this
+    ``way``, one with a gateway, it takes that alone.
     """
     version, network, length = place.prefix
     values = [place.table, place.metric, *([network] if length else [])]
     flags = _REQUEST | (_ACK if ack else 0)
-    return _route(_DEL_ROUTE, flags, version, length, protocol, None).filled(sequence, values)
+    if way is None or way.gateway is None:
+        return _route(_DEL_ROUTE, flags, version, length, protocol, None).filled(sequence, values)
+    shape = _route(_DEL_ROUTE, flags, version, length, protocol, (_Way(way.gateway.version, True, False),))
+    return shape.filled(sequence, [*values, int(way.gateway), way.device])
 
 
 def lookup(address: Address, device: int, sequence: int) -> bytes:

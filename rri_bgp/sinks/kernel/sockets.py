@@ -94,7 +94,7 @@ class Requests:
     def _encoded(self, change: Change, sequence: int, *, ack: bool) -> bytes:
         verb, place, via, nowhere = change
         if verb is Verb.DELETE:
-            return requests.delete(place, self._protocol, sequence, ack=ack)
+            return requests.delete(place, self._protocol, sequence, way=via[0] if via else None, ack=ack)
         table, prefix, metric = place
         version, _, length = prefix
         key = (id(via), verb, table, metric, version, length, nowhere)
