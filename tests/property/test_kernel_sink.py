@@ -42,6 +42,7 @@ class KernelSinkMachine(RuleBasedStateMachine):
         self.theirs: Counter[tuple[Spot, object]] = Counter()
         self.held: set[Destination] = set()
         self.now = 0.0
+        self.stands_in = False
         counters: Counter[str] = Counter()
         self.devices, self.mirror = Devices(), Mirror(OURS, {MAIN})
         self.devices.take_all([link(ETH0, "eth0"), link(ETH1, "eth1")])
@@ -58,9 +59,13 @@ class KernelSinkMachine(RuleBasedStateMachine):
     def look(self, spots: object, is_bulk: bool) -> None:
         self.keeper.look(spots, bulk=is_bulk)  # type: ignore[arg-type]
 
-    @initialize(old=st.lists(st.tuples(prefixes, metrics, ways), max_size=4, unique_by=lambda one: one[:2]))
-    def begin(self, old: list[tuple[Prefix, int, object]]) -> None:
-        """An earlier life has left something."""
+    @initialize(
+        old=st.lists(st.tuples(prefixes, metrics, ways), max_size=4, unique_by=lambda one: one[:2]),
+        stands_in=st.booleans(),
+    )
+    def begin(self, old: list[tuple[Prefix, int, object]], stands_in: bool) -> None:
+        """An earlier life has left something. ``stands_in``: blackholes stand for what cannot be resolved."""
+        self.stands_in = self.keeper._stands_in = stands_in
         for prefix, metric, way in old:
             self.kernel.put(prefix, (metric, OURS, way))  # type: ignore[arg-type]
         for prefix in (UNDERLAY[0], UNDERLAY[1]):
@@ -198,7 +203,7 @@ class KernelSinkMachine(RuleBasedStateMachine):
         for (_, prefix), wish in self.wishes.items():
             way = self.way_to(prefix, wish)
             rows = [row for row in self.kernel.rows[Spot(MAIN, prefix)] if row[1] == STATIC]
-            if way and not any(row[0] == wish.metric for row in rows):
+            if (way or self.stands_in) and not any(row[0] == wish.metric for row in rows):
                 wanted[Spot(MAIN, prefix)] = [(wish.metric, OURS, way)]
                 if not any(row[0] < wish.metric for row in rows):
                     heard.add(prefix)

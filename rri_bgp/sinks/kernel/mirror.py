@@ -151,7 +151,9 @@ class Mirror:
             self._set(self.foreign, spot, tuple(left))
         else:
             self.has_charons |= spot.table == CHARON
-            self.in_doubt |= self.via(news.place) is not None
+            if self.via(news.place) is not None:  # most likely it has been replaced
+                self.in_doubt = True
+                self.drop(news.place)
             self.foreign[spot] = (*(one for one in before if one.metric != metric), found)
 
     def _shared(self, metric: int, via: Via) -> Ours:
