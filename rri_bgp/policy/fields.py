@@ -114,9 +114,9 @@ def wrong(what: str, hint: str = "", offset: int | None = None) -> PydanticCusto
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
-    """A hint with the closest allowed word, empty where none is close."""
+    """A hint with the closest allowed word, harmless on a terminal; empty where none is close."""
     close = difflib.get_close_matches(str(word)[:_MAX_NAME], list(allowed), n=1)
-    return f"did you mean `{close[0]}`?" if close else ""
+    return f"did you mean `{show(close[0], _MAX_NAME)[1:-1]}`?" if close else ""
 
 
 def _address(value: object) -> Address:

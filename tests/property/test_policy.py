@@ -80,6 +80,10 @@ def test_a_good_policy_with_pieces_changed(data: st.DataObject) -> None:
     check(text)
 
 
+def test_a_name_that_no_terminal_shows_is_no_hint_as_it_is() -> None:
+    check(GOOD.replace("  offices:", "  o\ud7a4ffices:"))
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_good_policy_with_values_changed(data: st.DataObject) -> None:

@@ -198,7 +198,7 @@ async def test_nonsense_ends_the_session_and_the_next_one_is_well(charon: Charon
     async with serving(charon), following(charon) as observer:
         await observer.has(1)
         charon.babble(data)
-        await observer.until(lambda: charon.lists == 2)
+        await observer.until(lambda: observer.history[-1] == "snapshot" and charon.lists == 2)
         assert [line.partition(":")[0] for line in observer.history] == ["snapshot", "lost", "snapshot"]
 
 
