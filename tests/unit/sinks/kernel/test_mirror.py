@@ -58,7 +58,7 @@ def test_a_route_of_ours_that_somebody_removed_is_gone_and_no_doubt_is_left() ->
 
 
 def test_g6_another_route_in_the_place_of_ours_leaves_a_doubt() -> None:
-    """It may have taken the place, or stand beside ours: the event is the same. Until a look ours is not relied upon."""
+    """It may have taken the place, or stand beside ours: the event is the same. Until a look ours is not relied on."""
     made = mirror(news())
     made.take(news(protocol=STATIC))
     assert (made.in_doubt, made.via(PLACE)) == (True, None)
