@@ -5,12 +5,13 @@
     red-lan  10.0.1.2 ── lan-red  (VRF red)  hub  wan-red  192.0.2.1    ── 192.0.2.2    red  10.1.0.1
     blue-lan 10.0.2.2 ── lan-blue (VRF blue) hub  wan-blue 198.51.100.1 ── 198.51.100.2 blue 10.1.0.1
 
-Red's tunnel has a mark, and a vti device of that key, in its VRF; or it is as blue's, a policy alone, whose packets
-leave the VRF with the route. Rules of this file: as in ``gateways``.
+Red's tunnel has a device in its VRF: a vti device, whose key is its mark, or an xfrm interface of its interface id. Or
+it is as blue's: policies alone, and its packets leave the VRF with the route. Rules of this file: as in ``gateways``.
 """
 
 from __future__ import annotations
 
+import enum
 import os
 import subprocess
 import sys
@@ -21,10 +22,33 @@ from typing import NamedTuple
 
 from tests.kernel.gateways import DEADLINE, Gateways, run
 
-__all__ = ["PROXY", "SITES", "Branches", "Program", "Site"]
+__all__ = ["PROXY", "SITES", "Branches", "Device", "Program", "Site"]
 
 PROXY = "10.1.0.0/16"
-MARK = 5
+NUMBER = 5
+"""Red's mark, or interface id."""
+
+
+class Device(enum.Enum):
+    """What red's tunnel has: how its device is made, and what its child says of it to charon."""
+
+    NONE = ("", "")
+    VTI = ("type vti local {0} remote {1} key {2}", "mark_in = {2}\n        mark_out = {2}")
+    XFRM = ("type xfrm dev wan-red if_id {2}", "if_id_in = {2}\n        if_id_out = {2}")
+
+    def __init__(self, link: str, child: str) -> None:
+        self.link = link
+        self.child = child
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this kernel has such devices; on one that is not for tests it is not tried."""
+        if self is Device.NONE or not os.environ.get("RRI_BGP_KERNEL_TIER"):
+            return self is Device.NONE
+        words = f"ip link add probe {self.link.format('192.0.2.1', '192.0.2.2', NUMBER)}".replace("wan-red", "lo")
+        known = subprocess.run(words.split(), capture_output=True, check=False).returncode == 0
+        run("ip", "link", "delete", "probe", check=False)
+        return known
 
 
 class Site(NamedTuple):
@@ -63,10 +87,10 @@ _CONNECTION = """\
 
 
 class Branches(Gateways):
-    """See the head of this file. ``has_vti``: red's tunnel has a device."""
+    """See the head of this file. ``device`` is what red's tunnel has."""
 
     nodes = ("hub", *(f"{site.name}{end}" for site in SITES for end in ("", "-lan")))
-    has_vti = True
+    device = Device.VTI
 
     def build(self) -> None:
         """Namespaces, links, VRFs."""
@@ -81,17 +105,13 @@ class Branches(Gateways):
             self.ip("hub", f"link set lan-{name} master {name}")
         self.ip("hub", "route add 10.0.2.0/24 dev lan-blue")  # what comes out of blue's tunnel is in no VRF
         self.sysctl("net.ipv4.ip_forward=1")
-        if self.has_vti:
-            red = SITES[0]
-            self.ip(
-                "hub",
-                f"link add vti-red type vti local {red.hub} remote {red.branch} key {MARK}",
-                "link set vti-red master red",
-                "link set vti-red up",
-            )
-            self.sysctl("net.ipv4.conf.vti-red.disable_policy=1")
-        else:
-            self.ip("hub", "route add 10.0.1.0/24 dev lan-red")
+        red = SITES[0]
+        if self.device is Device.NONE:
+            self.ip("hub", f"route add {red.lan}.0/24 dev lan-red")
+            return
+        link = self.device.link.format(red.hub, red.branch, NUMBER)
+        self.ip("hub", f"link add tunnel {link}", "link set tunnel master red", "link set tunnel up")
+        self.sysctl("net.ipv4.conf.tunnel.disable_policy=1")
 
     def _join(self, own: str, own_address: str, node: str, name: str, address: str) -> None:
         run("ip", "link", "add", own, "netns", "hub", "type", "veth", "peer", "name", name, "netns", node)
@@ -109,11 +129,11 @@ class Branches(Gateways):
 
     def write_swanctl(self, node: str) -> None:
         """See ``Gateways``: the hub has a connection for each site."""
-        mark = f"mark_in = {MARK}\n        mark_out = {MARK}" if self.has_vti else ""
+        child = self.device.child.format(None, None, NUMBER)
         connections = [
             _CONNECTION.format(
                 name=site.name, local=site.hub, remote=site.branch, me="hub", peer=site.name,
-                inside=f"{site.lan}.0/24", outside=PROXY, more=mark if site.name == "red" else "",
+                inside=f"{site.lan}.0/24", outside=PROXY, more=child if site.name == "red" else "",
             )
             if node == "hub"
             else _CONNECTION.format(

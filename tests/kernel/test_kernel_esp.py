@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.branches import SITES, Branches, Program
+from tests.kernel.branches import SITES, Branches, Device, Program
 from tests.kernel.gateways import BRANCH, HUB, Gateways, run
 
 POLICY = """\
@@ -41,18 +41,16 @@ def running(folder: Path, entries: str, more: str = "") -> Iterator[Program]:
         program.end()
 
 
-@pytest.mark.parametrize("has_vti", [True, False], ids=["vti", "policies alone"])
-def test_n5_n6_one_prefix_in_two_vrfs_through_two_peers_each_is_reached(tmp_path: Path, has_vti: bool) -> None:
+@pytest.mark.parametrize("device", [device for device in Device if device.is_known])
+def test_n5_n6_one_prefix_in_two_vrfs_through_two_peers_each_is_reached(tmp_path: Path, device: Device) -> None:
+    """Into the device of the tunnel's mark or interface id, and out of the VRF to the peer."""
     gateways = Branches(tmp_path)
-    gateways.has_vti = has_vti
+    gateways.device = device
     gateways.build()
     red, blue = SITES
     to_blue = {"10.1.0.0/16 via 198.51.100.2 dev wan-blue metric 1 onlink"}
-    to_red = {
-        "10.1.0.0/16 dev vti-red scope link metric 1"
-        if has_vti
-        else "10.1.0.0/16 via 192.0.2.2 dev wan-red metric 1 onlink"
-    }
+    into, over = "10.1.0.0/16 dev tunnel scope link metric 1", "10.1.0.0/16 via 192.0.2.2 dev wan-red metric 1 onlink"
+    to_red = {over if device is Device.NONE else into}
     try:
         for node in ("hub", "red", "blue"):
             gateways.start(node)
