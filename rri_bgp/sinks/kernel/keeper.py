@@ -8,16 +8,16 @@ upstream has let go of it (rule G3).
 
 from __future__ import annotations
 
-import enum
 import errno
 import os
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from rri_bgp.model import Destination
 from rri_bgp.protocols import owner_of
 from rri_bgp.rri.reconcile import Place, Verdict, verdict
+from rri_bgp.sinks.kernel.faults import Fault, Faults, Hindrance
 from rri_bgp.sinks.kernel.gate import Gate
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Kernel, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
@@ -25,39 +25,13 @@ from rri_bgp.sinks.kernel.resolve import Leads, Resolver, via_for
 from rri_bgp.sinks.kernel.wire import Via
 from rri_bgp.sinks.kernel.wishes import Wanting, Wish
 
-__all__ = ["PATIENCE", "PIECE", "Fault", "Hindrance", "Keeper"]
+__all__ = ["PATIENCE", "PIECE", "Keeper"]
 
 PIECE = 64
 """Spots that are worked on at once: a millisecond or two."""
 
 PATIENCE = 10.0
 """Seconds that a route stays for upstream's sake after nobody wants it: it may have its own reasons not to let go."""
-
-
-class Hindrance(enum.Enum):
-    """Why a wanted route does not carry traffic: in a word, and in words that say what it is about."""
-
-    UNRESOLVED = ("unresolved", "{0}")
-    BLACKHOLED = ("unresolved", "{0}: a blackhole stands for it")
-    BLOCKED = ("blocked", "there is a route of {0} with the same metric, which is left alone (G6)")
-    BEATEN = ("beaten", "there is a better route, of {0} with metric {1}: upstream does not hear of this one (N7)")
-    REFUSED = ("refused", "the kernel refuses it: {0}")
-
-    def __init__(self, label: str, words: str) -> None:
-        self.label = label
-        self.words = words
-
-
-class Fault(NamedTuple):
-    """A hindrance and what it is about."""
-
-    why: Hindrance
-    about: tuple[object, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """It in words."""
-        return self.why.words.format(*self.about)
 
 
 class Keeper:
@@ -92,10 +66,7 @@ class Keeper:
         """Both ordered, as they are emptied from the front."""
         self._leaving: dict[Spot, float] = {}
         """Unwanted, and kept for upstream until it lets go, or until then; soonest first."""
-        self._faults: dict[Spot, Fault] = {}
-        self._kinds: Counter[Hindrance] = Counter()
-        """How many of them are of each kind."""
-        self._news: list[tuple[Spot, Fault | None]] = []
+        self.faults = Faults()
         self._refused: dict[Spot, tuple[Change, Refusal]] = {}
         """What the kernel refused last at a spot: not tried again before ``try_again``."""
         self._may_delete = False
@@ -168,27 +139,6 @@ class Keeper:
     def is_pending(self, spot: Spot) -> bool:
         """Whether it is to be looked at, or waits."""
         return any(spot in some for some in (self._urgent, self._bulk, self._leaving, self._bound, self._puzzles))
-
-    @property
-    def faults(self) -> Mapping[Spot, Fault]:
-        """What hinders those whose route does not carry traffic."""
-        return self._faults
-
-    @property
-    def refused(self) -> int:
-        """How many routes cannot be had as they are wanted."""
-        return len(self._faults) - self._kinds[Hindrance.BEATEN]
-
-    def examples(self) -> Iterator[tuple[Hindrance, int, Spot]]:
-        """How many of each kind there are, and one of them."""
-        for why, count in self._kinds.items():
-            if count:
-                yield why, count, next(spot for spot, fault in self._faults.items() if fault.why is why)
-
-    def take_news(self) -> list[tuple[Spot, Fault | None]]:
-        """The faults that have come since, or are of another kind, and None for those that have gone."""
-        news, self._news = self._news, []
-        return news
 
     # -- work --------------------------------------------------------------------------------------------------------
 
@@ -336,12 +286,12 @@ class Keeper:
         if destination is None:
             return
         if aim is None:
-            self._note_fault(spot, None)
+            self.faults.set(spot, None)
             self._refused.pop(spot, None)
             self._gate.shut(destination)
             return
         fault, is_open = self._verdict(spot, aim)
-        self._note_fault(spot, fault)
+        self.faults.set(spot, fault)
         if is_open:
             self._gate.open(destination)
         elif fault is not None:
@@ -367,19 +317,6 @@ class Keeper:
             refusal = self._refused[spot][1]
             return Fault(Hindrance.REFUSED, (refusal.text or os.strerror(refusal.errno),)), False
         return None, False
-
-    def _note_fault(self, spot: Spot, fault: Fault | None) -> None:
-        before = self._faults.get(spot)
-        if before == fault:
-            return
-        if before is not None:
-            self._kinds[before.why] -= 1
-            del self._faults[spot]
-        if fault is not None:
-            self._kinds[fault.why] += 1
-            self._faults[spot] = fault
-        if before is None or fault is None or before.why is not fault.why:
-            self._news.append((spot, fault))
 
     def _note_shadow(self, spot: Spot, *, is_wanted: bool) -> None:
         if is_wanted and spot.table == MAIN and Spot(CHARON, spot.prefix) in self._mirror.foreign:

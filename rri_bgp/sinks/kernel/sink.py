@@ -25,8 +25,9 @@ from rri_bgp.rri.entries import Policy
 from rri_bgp.rri.rib import Rib
 from rri_bgp.sinks import KernelEntry, KernelHop, RouteState, SinkRoute, SinkStatus, Upstream, Wanted
 from rri_bgp.sinks.kernel.devices import Devices
+from rri_bgp.sinks.kernel.faults import Hindrance
 from rri_bgp.sinks.kernel.gate import Gate
-from rri_bgp.sinks.kernel.keeper import Hindrance, Keeper
+from rri_bgp.sinks.kernel.keeper import Keeper
 from rri_bgp.sinks.kernel.kernel import MAIN, Spot
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
 from rri_bgp.sinks.kernel.resolve import Resolver
@@ -193,7 +194,7 @@ class KernelSink:
             ready=self._is_ready and not self._trouble,
             confirmed=len(self._mirror.ours),
             pending=self._keeper.pending + len(self._later),
-            refused=self._keeper.refused,
+            refused=self._keeper.faults.refused,
             counters=tuple(sorted(self._counters.items())),
             detail="; ".join(self._details()),
         )
@@ -203,8 +204,8 @@ class KernelSink:
             yield f"the kernel cannot be looked at: {self._trouble}"
         elif not self._is_ready:
             yield "waiting for a first look at the kernel"
-        for why, count, spot in self._keeper.examples():
-            yield f"{count} {why.label}, {spot.prefix} for example: {self._keeper.faults[spot].text}"
+        for count, spot, fault in self._keeper.faults.examples():
+            yield f"{count} {fault.why.label}, {spot.prefix} for example: {fault.text}"
         if self._keeper.shadowed:
             yield _CHARON
 
@@ -325,7 +326,7 @@ class KernelSink:
     def _say(self) -> None:
         """Logs what has come to hinder a route, and what hinders it no more."""
         now = time.monotonic()
-        for spot, fault in self._keeper.take_news():
+        for spot, fault in self._keeper.faults.take_news():
             is_wanted = fault is not None or self._resolver.is_used(spot)
             if is_wanted and self._pace.may_speak(now):
                 what = "is in the kernel as it should be" if fault is None else fault.text

@@ -12,8 +12,9 @@ import pytest
 from rri_bgp.model import Destination, FlowRule, Path, Prefix, VrfPrefix
 from rri_bgp.rri.kernel import Peer
 from rri_bgp.sinks.kernel.devices import Devices
+from rri_bgp.sinks.kernel.faults import Hindrance
 from rri_bgp.sinks.kernel.gate import Gate
-from rri_bgp.sinks.kernel.keeper import PATIENCE, Hindrance, Keeper
+from rri_bgp.sinks.kernel.keeper import PATIENCE, Keeper
 from rri_bgp.sinks.kernel.kernel import MAIN, Change, Refusal, Spot, Verb
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
 from rri_bgp.sinks.kernel.resolve import Resolver, Target
@@ -177,7 +178,7 @@ def test_g6_n7_another_ones_route_and_upstream(metric: int) -> None:
     found = stage.keeper.faults.get(SPOT)
     assert (found and found.why) == verdicts[metric]
     assert stage.gate.is_open(NET) is (metric == 5)
-    assert stage.keeper.refused == (metric == 1)
+    assert stage.keeper.faults.refused == (metric == 1)
     assert stage.kernel.touched == []
 
 
@@ -207,7 +208,7 @@ def test_n5_a_blackhole_stands_for_it_and_upstream_hears_nothing() -> None:
     assert stage.mirror.ours[SPOT] == ((1, ()),)
     assert stage.gate.is_open(NET)
     assert stage.fault().endswith("a blackhole stands for it")
-    assert stage.keeper.refused == 1
+    assert stage.keeper.faults.refused == 1
 
 
 def test_g6_a_place_that_is_taken_unheard_is_a_puzzle_until_a_look() -> None:
@@ -236,7 +237,7 @@ def test_what_the_kernel_refuses_is_said_counted_and_tried_again_only_when_told(
     stage.kernel.refuses.clear()
     stage.keeper.try_again()
     assert stage.work() == [Verb.ADD]
-    assert (stage.fault(), stage.keeper.refused) == ("", 0)
+    assert (stage.fault(), stage.keeper.faults.refused) == ("", 0)
     assert stage.counters["added"] == 1
 
 
@@ -246,14 +247,14 @@ def test_what_comes_to_hinder_a_route_is_news_once_and_so_is_its_end() -> None:
     stage.hear()
     stage.work()
     stage.work()
-    ((spot, fault),) = stage.keeper.take_news()
-    assert (spot, fault) == (SPOT, stage.keeper.faults[SPOT])
-    assert list(stage.keeper.examples()) == [(Hindrance.BLOCKED, 1, SPOT)]
+    ((spot, fault),) = stage.keeper.faults.take_news()
+    assert (spot, fault) == (SPOT, stage.keeper.faults.get(SPOT))
+    assert list(stage.keeper.faults.examples()) == [(1, SPOT, fault)]
     stage.kernel.take(NET, (1, STATIC, via("192.0.2.9")))
     stage.hear()
     stage.work()
-    assert stage.keeper.take_news() == [(SPOT, None)]
-    assert (stage.keeper.take_news(), list(stage.keeper.examples())) == ([], [])
+    assert stage.keeper.faults.take_news() == [(SPOT, None)]
+    assert (stage.keeper.faults.take_news(), list(stage.keeper.faults.examples())) == ([], [])
 
 
 def test_n6_a_table_that_the_policy_uses_no_more_is_emptied() -> None:
