@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from rri_bgp.model import Address, Claim, Destination, FlowRule, Owner, Prefix, VrfPrefix, prefix_of
 from rri_bgp.rri.best import Claims, sharing
-from rri_bgp.rri.entries import MapEntry, Policy, ReverseRoute
+from rri_bgp.rri.entries import MapEntry, ReverseRoute
 from rri_bgp.rri.rib import Rib
 from rri_bgp.rri.tracker import Whereabouts
 
@@ -247,26 +248,32 @@ def _peer_route(pointings: Sequence[_Pointing], key: KernelKey, owners: Mapping[
     return KernelRoute(key.vrf, key.prefix, hops, pointing.distance, tuple(sorted(owners)), _rules(pointing, key.vrf))
 
 
-class KernelTable:
-    """What ``intended`` says, place by place.
+_Ranked = tuple[int, _Pointing]
+"""An entry, by its rank: equal ones of two policies come to the same."""
 
-    It knows of no route until it is told to look at its destination; under another policy ``restart`` comes first.
-    """
+
+class KernelTable:
+    """What ``intended`` says, place by place. It knows of no route until it is told to look at its destination."""
 
     def __init__(self, rib: Rib) -> None:
         self._rib = rib
-        self._peers: dict[KernelKey, dict[Destination, int]] = {}
+        self._peers: dict[KernelKey, dict[Destination, _Ranked]] = {}
         """The places of routes to peers: the destinations beside which such a route is wanted, with the least rank."""
         self._beside: dict[Destination, tuple[KernelKey, ...]] = {}
         """The other way round; only those that are wanted beside a destination now."""
-        self._take_policy(rib.policy)
+        self.take_policy()
 
-    def _take_policy(self, policy: Policy) -> None:
-        self._pointings = tuple(map(_pointing, policy.entries))
+    def take_policy(self) -> None:
+        """Another policy holds. All destinations are to be looked at, and those that have gone, in pieces of any size.
+
+        What needs no more is right at once: a place is where its destination is. Until all have been looked at, there
+        may be no word of a route to a peer that another destination than before wants.
+        """
+        self._pointings = tuple(map(_pointing, self._rib.policy.entries))
         self._has_peers = any(pointing.to_peer is not None for pointing in self._pointings)
 
     def changed(self, destinations: Iterable[Destination]) -> set[KernelKey]:
-        """Looks again at these, that is at ``rib.take_touched()``. Returns the places to ask about again.
+        """Looks again at these: ``rib.take_touched()``, at first all. Returns the places to ask about again.
 
         Every place is among them whose route leads elsewhere now, has another distance, came or went; that the owners
         are others is not told.
@@ -276,60 +283,48 @@ class KernelTable:
             key = key_of(destination)
             if key is not None:
                 found.add(key)
-                if self._has_peers:
+                if self._has_peers or self._beside:
                     self._look(destination, found)
         return found
 
-    def restart(self) -> set[KernelKey]:
-        """Looks at everything anew, at once. Returns all places that are, and of routes to peers those that were.
-
-        What another policy has no route for any more is among what ``rib.take_touched()`` returns then.
-        """
-        found = set(self._peers)
-        self._peers.clear()
-        self._beside.clear()
-        self._take_policy(self._rib.policy)
-        return found | self.changed(self._rib.destinations())
-
     def _look(self, destination: Destination, found: set[KernelKey]) -> None:
         """Notes which routes to peers are wanted beside a destination now, and in ``found`` those that this changes."""
-        new: dict[KernelKey, int] = {}
+        new: dict[KernelKey, _Ranked] = {}
         for key, claim in _to_peers(self._rib, self._pointings, destination):
-            new.setdefault(key, claim.rank)  # claims come by rank
+            new.setdefault(key, (claim.rank, self._pointings[claim.rank]))  # claims come by rank
         for key in self._beside.pop(destination, ()):
-            ranks = self._peers[key]
-            if ranks[destination] != new.get(key):
-                if ranks.pop(destination) not in ranks.values():
+            wanted = self._peers[key]
+            if wanted[destination] != new.get(key):
+                if wanted.pop(destination) not in wanted.values():
                     found.add(key)
-                if not ranks:
+                if not wanted:
                     del self._peers[key]
-        for key, rank in new.items():
-            ranks = self._peers.setdefault(key, {})
-            if rank not in ranks.values():
+        for key, ranked in new.items():
+            wanted = self._peers.setdefault(key, {})
+            if ranked not in wanted.values():
                 found.add(key)
-            ranks[destination] = rank
+            wanted[destination] = ranked
         if new:
             self._beside[destination] = tuple(new)
 
     def route(self, key: KernelKey) -> KernelRoute | None:
         """The route that should be there, None for none. It is worked out each time, from what is so now."""
-        beside = self._peers.get(key)
-        if beside is None:
-            claims = self._rib.claims(destination_of(key))
-            return _proxy_route(self._rib, self._pointings[claims[0].rank], claims) if claims else None
         owners = {
             claim.owner: claim.rank
-            for destination in beside
+            for destination in self._peers.get(key, ())
             for place, claim in _to_peers(self._rib, self._pointings, destination)
             if place == key
         }
-        return _peer_route(self._pointings, key, owners)
+        if owners:
+            return _peer_route(self._pointings, key, owners)
+        claims = self._rib.claims(destination_of(key))
+        return _proxy_route(self._rib, self._pointings[claims[0].rank], claims) if claims else None
 
     def bearing(self, key: KernelKey) -> Bearing | None:
         """Where the route leads that should be there, None for none: a part of ``route``, in half the time."""
         beside = self._peers.get(key)
         if beside is not None:
-            pointing = self._pointings[min(beside.values())]
+            _, pointing = min(beside.values(), key=itemgetter(0))
             hops = () if pointing.to_peer is None else (pointing.to_peer,)
             return Bearing(pointing.distance, hops, key.vrf, is_to_peer=True)
         claims = self._rib.claims(destination_of(key))

@@ -154,6 +154,22 @@ async def test_g7_a_new_life_adopts_what_is_right_and_removes_what_is_not(tmp_pa
         assert (counters["added"], counters["deleted"], counters.get("replaced", 0)) == (1, 3, 0)
 
 
+async def test_g7_n4_what_has_yet_to_be_heard_of_does_not_go_first(tmp_path: Path) -> None:
+    """A route to a peer is wanted beside one of very many destinations, in a new life and under another policy."""
+    many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(2000)]
+    sas = [(1, NEAR, *many[:999]), (2, NEAR, *many[999:1998]), (3, FAR, *many[1998:])]
+    way, prefixes = "via 192.0.2.5 dev eth0", (*many, NEAR, FAR)
+    async with hub(tmp_path, reverse_route="{remote-peer: {address: 192.0.2.5, gateway: true}}") as this:
+        await this.made.ip(*(f"route add {prefix} {way} proto 82 metric 1" for prefix in prefixes))
+        this.has(*sas)
+        now = await this.until(lambda now: now["settled"] and now["confirmed"] == len(prefixes))
+        assert [now["counters"].get(name, 0) for name in ("added", "replaced", "deleted")] == [0, 0, 0]
+        this.made.say({"distance": 20})
+        await this.until_routes(dict.fromkeys(prefixes, f"{way} metric 20"))
+        now = await this.until(lambda now: now["settled"])
+        assert [line for line in now["log"] if line[0] == "withdraw"] == []
+
+
 async def test_g6_what_was_lost_is_found_by_another_look(tmp_path: Path) -> None:
     """Far more events than the socket's buffer holds, while nobody reads."""
     async with hub(tmp_path) as this:

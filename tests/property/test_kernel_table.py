@@ -95,8 +95,14 @@ def agrees(table: KernelTable, rib: Rib, before: Meant, changed: Changed | None 
     """
     touched = rib.take_touched()
     assert touched >= (changed or set())
-    told = table.restart() if changed is None else set()
-    told, after = told | table.changed(touched), meant(rib)
+    told: set[KernelKey] = set()
+    if changed is None:
+        table.take_policy()
+        for destination in list(rib.destinations()):
+            assert all(map(table.bearing, table.keys())), "also meanwhile"
+            told |= table.changed([destination])
+    told |= table.changed(touched)
+    after = meant(rib)
     keys = list(table.keys())
     assert len(keys) == len(set(keys))
     assert {key: table.route(key) for key in keys} == routes_of(rib)
@@ -121,7 +127,7 @@ def followed(policy: Policy, around: Surroundings | None = None) -> tuple[Rib, K
     rib = Rib(policy, around)
     rib.track()
     table = KernelTable(rib)
-    assert table.restart() == set(meant(rib))
+    assert table.changed(rib.destinations()) == set(meant(rib))
     return rib, table, meant(rib)
 
 

@@ -88,6 +88,10 @@ class Keeper:
         else:
             self._bulk.update(dict.fromkeys(spots))
 
+    def forbid_delete(self) -> None:
+        """What nobody wants stays for now: it is yet to be heard of what somebody does."""
+        self._may_delete = False
+
     def allow_delete(self) -> None:
         """Every source is complete: what nobody wants may go."""
         self._may_delete = True

@@ -121,8 +121,13 @@ class KernelSink:
     def allow_withdraw(self) -> None:
         """See ``Sink``."""
         self._may_withdraw = True
-        self._keeper.allow_delete()
+        self._let_go()
         self._awake.set()
+
+    def _let_go(self) -> None:
+        """What nobody wants may go, once it has been heard of all that somebody may want."""
+        if self._may_withdraw and not self._later:
+            self._keeper.allow_delete()
 
     def take_settings(self, policy: Policy) -> None:
         """See ``Sink``. Tables that the policy uses no more are emptied; all routes are worked out anew.
@@ -131,7 +136,8 @@ class KernelSink:
         """
         self._take_tables(policy)
         self._watch.ask_soon(time.monotonic())
-        self._later.append(_in_pieces(self._wishes.restart()))
+        self._keeper.forbid_delete()
+        self._later.append(self._touched(list(self._rib.destinations())))
         self._later.append(_in_pieces(iter(list(self._mirror.ours))))
         self.retry()
 
@@ -249,6 +255,7 @@ class KernelSink:
             spots = next(self._later[0], None)
             if spots is None:
                 self._later.popleft()
+                self._let_go()
             else:
                 self._keeper.look(spots, bulk=True)
         has_more = self._act(bulk=True)

@@ -6,7 +6,7 @@ Nothing is kept of a route: it is worked out when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, Protocol
 
@@ -49,10 +49,14 @@ class Wishes:
         self._vrfs: dict[int, str] = {}
 
     def take_policy(self, policy: Policy) -> Collection[str]:
-        """Another policy's VRFs have other tables. Returns those VRFs that are no more."""
+        """Another policy's VRFs have other tables. Returns those VRFs that are no more.
+
+        All destinations are to be looked at with ``touched``, those that have gone too.
+        """
         before = self.tables.keys()
         self.tables = {"": self._main, **{vrf.name: vrf.table for vrf in policy.vrfs.values()}}
         self._vrfs = {table: vrf for vrf, table in self.tables.items()}
+        self._routes.take_policy()
         return before - self.tables.keys()
 
     # -- places ------------------------------------------------------------------------------------------------------
@@ -80,10 +84,6 @@ class Wishes:
         keys = sorted(self._routes.changed(destinations), key=_length, reverse=True)
         hosts = [(vrf, _address(prefix)) for vrf, prefix in keys if prefix.length == _BITS[prefix.version]]
         return [self.spot(*key) for key in keys], hosts
-
-    def restart(self) -> Iterator[Spot]:
-        """All spots that a change of the policy is about."""
-        return (self.spot(*key) for key in self._routes.restart())
 
     def at(self, spot: Spot) -> Wish | None:
         """See ``Wanting``."""

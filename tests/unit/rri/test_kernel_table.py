@@ -39,14 +39,15 @@ class Watched:
         up(self.rib, *pairs)
         self.rib.take_touched()
         self.table = KernelTable(self.rib)
-        assert self.table.restart() == set(self.table.keys())
+        assert self.table.changed(self.rib.destinations()) == set(self.table.keys())
 
     def told(self) -> set[KernelKey]:
         return self.table.changed(self.rib.take_touched())
 
     def take_policy(self, rules: Policy) -> set[KernelKey]:
         self.rib.take_policy(rules)
-        return self.table.restart() | self.told()
+        self.table.take_policy()
+        return self.table.changed(self.rib.destinations()) | self.told()
 
     def up(self, *pairs: SaPair) -> set[KernelKey]:
         up(self.rib, *pairs)
