@@ -17,11 +17,11 @@ demo:  ## Set up what is missing, then show the main scenario in the container l
 
 test:  ## Set up what is missing, then every test: unit, property, integration, lab, and those that need a kernel with ESP
 	@lab/with-lab $(PYTEST) --ignore tests/kernel tests
-	@lab/kernel-tier $(PYTEST) tests/kernel
+	@lab/kernel-tier $(BIN)/python -m tests.kernel
 
 test-kernel:  ## Real kernel ESP, on this kernel or in User Mode Linux (a minute); a part: make test-kernel CELLS="-k e6"
 	@lab/setup.sh kernel
-	@lab/kernel-tier $(PYTEST) tests/kernel $(CELLS)
+	@lab/kernel-tier $(BIN)/python -m tests.kernel $(CELLS)
 
 faults:  ## Every fault under every load, in the lab (half an hour); a part: make faults CELLS="-k bgpd"
 	@lab/with-lab $(PYTEST) -s lab/faults $(CELLS)

@@ -1,16 +1,18 @@
 """Two real charons with kernel ESP, each in a network namespace of its own, joined by a veth pair.
 
-Rules of this file: what it starts it ends, by its id; every wait has a deadline.
+Rules of this file: what it starts it ends, by its id; every wait has a deadline, and ends as soon as it may.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rri_bgp.model import SaKey, SaPair
@@ -19,17 +21,37 @@ from rri_bgp.sources import Source
 from rri_bgp.sources.vici import ViciSource
 from rri_bgp.sources.xfrm.source import XfrmSource
 
-__all__ = ["BRANCH", "HUB", "Gateways", "Watched", "run", "vici_source", "wait_for", "xfrm_source"]
+__all__ = [
+    "BRANCH",
+    "HIDDEN",
+    "HUB",
+    "MOVED",
+    "Gateways",
+    "Settings",
+    "Watched",
+    "generation",
+    "hide_branch",
+    "move_branch",
+    "ping_from_hub",
+    "run",
+    "vici_source",
+    "wait_for",
+    "xfrm_source",
+]
 
-HUB, BRANCH = "192.0.2.1", "192.0.2.2"
+HUB, BRANCH, MOVED, HIDDEN = (f"192.0.2.{number}" for number in (1, 2, 3, 66))
 DEADLINE = 20.0
+_NAMED = Path("/run/netns")
+
+_Children = Mapping[str, tuple[str, str, str]]
+"""Name -> local selectors, remote ones, more settings."""
 
 _STRONGSWAN = """\
 charon-systemd {{
     load = random nonce aes sha1 sha2 hmac kdf gcm openssl curve25519 kernel-netlink socket-default vici updown
     install_routes = no
     delete_rekeyed_delay = 1
-    reuse_ikesa = {reuse}
+    {options}
     retransmit_timeout = 0.7
     retransmit_base = 1.0
     retransmit_tries = 2
@@ -81,6 +103,12 @@ def run(*words: str, check: bool = True) -> str:
     return done.stdout
 
 
+def batch(*commands: str, node: str = "") -> None:
+    """Several commands of ``ip`` in one process."""
+    words = ("ip", *(("-n", node) if node else ()), "-batch", "-")
+    subprocess.run(words, input="\n".join(commands), text=True, check=True, timeout=60)
+
+
 async def wait_for(condition: Callable[[], bool], what: str, deadline: float = DEADLINE) -> None:
     """Waits until something is so."""
     end = time.monotonic() + deadline
@@ -89,48 +117,66 @@ async def wait_for(condition: Callable[[], bool], what: str, deadline: float = D
         await asyncio.sleep(0.05)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What charons have besides: in strongswan.conf, and in the connection."""
+
+    charon: str = ""
+    connection: str = ""
+
+
 class Gateways:
-    """The namespaces ``hub`` and ``branch``. ``children`` of a node: name -> (local, remote, more settings)."""
+    """The namespaces ``hub`` and ``branch``; a subclass may have others."""
 
     nodes: tuple[str, ...] = ("hub", "branch")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         self._folder = folder
+        self._settings = settings or Settings()
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
-        self._children: dict[str, Mapping[str, tuple[str, str, str]]] = {}
-        self.more = ""
-        self.reuse = "yes"
-        """For the charons that start from now on: more settings of the connection, whether children share an IKE SA."""
+        self._children: dict[str, _Children] = {}
 
     def build(self) -> None:
         """Namespaces and links."""
         self.make_nodes()
-        run("ip", "link", "add", "wan", "netns", "hub", "type", "veth", "peer", "name", "wan", "netns", "branch")
+        batch("link add wan netns hub type veth peer name wan netns branch")
         for node, address in (("hub", HUB), ("branch", BRANCH)):
-            run("ip", "-n", node, "address", "add", f"{address}/24", "dev", "wan")
-            run("ip", "-n", node, "link", "set", "wan", "up")
+            batch(f"address add {address}/24 dev wan", "link set wan up", node=node)
 
     def make_nodes(self) -> None:
         """Namespaces."""
         self.clean()
+        batch(*(f"netns add {node}" for node in self.nodes))
         for node in self.nodes:
-            run("ip", "netns", "add", node)
-            run("ip", "-n", node, "link", "set", "lo", "up")
+            batch("link set lo up", node=node)
 
     def clean(self) -> None:
         """Ends the daemons and removes the namespaces."""
         for node in list(self._daemons):
             self.stop(node, signal.SIGKILL)
         for node in self.nodes:
-            run("ip", "netns", "delete", node, check=False)
+            if (_NAMED / node).exists():
+                run("ip", "netns", "delete", node)
 
-    def start(self, node: str, children: Mapping[str, tuple[str, str, str]] | None = None) -> None:
+    def start(self, node: str, children: _Children | None = None) -> None:
         """Starts a charon and loads its configuration."""
+        self.launch(node, children)
+        self.load(node)
+
+    def start_both(self, hub: _Children, branch: _Children) -> None:
+        """Both at once: most of it is waiting."""
+        self.launch("hub", hub)
+        self.launch("branch", branch)
+        self.load("hub")
+        self.load("branch")
+
+    def launch(self, node: str, children: _Children | None) -> None:
+        """Starts a charon."""
         if children is not None:
             self._children[node] = children
         folder = self.folder(node)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder, reuse=self.reuse))
+        (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder, options=self._settings.charon))
         self.write_swanctl(node)
         (folder / "charon.vici").unlink(missing_ok=True)
         self._daemons[node] = subprocess.Popen(
@@ -139,6 +185,10 @@ class Gateways:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def load(self, node: str) -> None:
+        """Waits for a charon that was started, and loads its configuration."""
+        folder = self.folder(node)
         end = time.monotonic() + DEADLINE
         while not (folder / "charon.vici").exists():
             assert time.monotonic() < end, f"charon of {node} does not start: {self.log(node)}"
@@ -153,7 +203,8 @@ class Gateways:
             f"{name} {{ local_ts = {own}\nremote_ts = {other}\nesp_proposals = aes128gcm16\n{more} }}"
             for name, (own, other, more) in self._children[node].items()
         )
-        text = _SWANCTL.format(local=local, remote=remote, me=node, peer=peer, more=self.more, children=children)
+        more = self._settings.connection
+        text = _SWANCTL.format(local=local, remote=remote, me=node, peer=peer, more=more, children=children)
         (self.folder(node) / "swanctl.conf").write_text(text)
 
     def stop(self, node: str, how: signal.Signals = signal.SIGTERM) -> None:
@@ -170,6 +221,18 @@ class Gateways:
         """Brings a child up."""
         self.swanctl(node, "--initiate", "--child", child, "--timeout", "10")
 
+    async def has_pairs(self, node: str, count: int) -> None:
+        """Waits until the kernel of a node has so many pairs of SAs: the old ones of a rekey stay for a second."""
+
+        def has() -> bool:
+            return sum(line.startswith("src") for line in self.states(node).splitlines()) == 2 * count
+
+        await wait_for(has, f"{node} has {count} pairs of SAs")
+
+    def states(self, node: str) -> str:
+        """The SAs in a node's kernel, as ``ip`` prints them."""
+        return run("ip", "-n", node, "xfrm", "state")
+
     def folder(self, node: str) -> Path:
         """Where a node's files are."""
         return self._folder / node
@@ -182,6 +245,37 @@ class Gateways:
         """The end of a node's log."""
         file = self.folder(node) / "charon.log"
         return file.read_text(errors="replace")[-2000:] if file.exists() else "no log"
+
+
+def hide_branch() -> None:
+    """Puts the branch behind a NAT, which is in front of its link: others see it at ``HIDDEN``."""
+    tc = ("tc", "-n", "branch")
+    run(*tc, "qdisc", "add", "dev", "wan", "clsact")
+    for way, from_, to in (("egress", BRANCH, HIDDEN), ("ingress", HIDDEN, BRANCH)):
+        words = ("protocol", "ip", "matchall", "action", "nat", way, f"{from_}/32", to)
+        run(*tc, "filter", "add", "dev", "wan", way, *words)
+    mac = json.loads(run("ip", "-n", "branch", "-json", "link", "show", "wan"))[0]["address"]
+    run("ip", "-n", "hub", "neighbor", "add", HIDDEN, "lladdr", mac, "dev", "wan", "nud", "permanent")
+
+
+def move_branch() -> None:
+    """The branch changes its address, and tells (MOBIKE)."""
+    run("ip", "-n", "branch", "address", "add", f"{MOVED}/24", "dev", "wan")
+    run("ip", "-n", "branch", "address", "delete", f"{BRANCH}/24", "dev", "wan")
+    run("ip", "-n", "branch", "address", "add", f"{MOVED}/24", "dev", "wan", check=False)
+
+
+def ping_from_hub(address: str, packets: int = 2) -> None:
+    """Traffic that wants a tunnel; whether it is answered does not matter."""
+    run("ip", "-n", "hub", "address", "add", "10.0.0.1/32", "dev", "lo")
+    run("ip", "-n", "hub", "route", "add", address, "dev", "wan", "src", "10.0.0.1")
+    how = ("-c", str(packets), "-i", "0.1", "-W", "1", "-I", "10.0.0.1")
+    run("ip", "netns", "exec", "hub", "ping", *how, address, check=False)
+
+
+def generation(sas: Iterable[SaPair]) -> set[tuple[int, int]]:
+    """Which SAs a VICI source has: a rekey replaces the one number or the other."""
+    return {(sa.key.uniqueid, sa.ike_id) for sa in sas}
 
 
 class Watched:

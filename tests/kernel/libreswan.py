@@ -28,15 +28,21 @@ conn {name}
     esp=aes_gcm128
     pfs=no
     mobike=yes
+    dpddelay=1
+    retransmit-timeout=1s
+    retransmit-interval=200
+    rekey=no
+{more}
 """
 
 
 class Pluto:
     """``connections``: name -> (local, remote). ``peer`` is the branch's address, or %any for one that may move."""
 
-    def __init__(self, folder: Path, connections: Mapping[str, tuple[str, str]], peer: str) -> None:
+    def __init__(self, folder: Path, connections: Mapping[str, tuple[str, str]], peer: str, more: str = "") -> None:
         self._folder = folder
         self._peer = peer
+        self._more = more
         self._connections = connections
         self._daemon: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +51,7 @@ class Pluto:
         self._folder.mkdir(parents=True, exist_ok=True)
         config, secrets = self._folder / "ipsec.conf", self._folder / "ipsec.secrets"
         text = "".join(
-            _CONNECTION.format(name=name, hub=HUB, peer=self._peer, local=local, remote=remote)
+            _CONNECTION.format(name=name, hub=HUB, peer=self._peer, local=local, remote=remote, more=self._more)
             for name, (local, remote) in self._connections.items()
         )
         config.write_text(f"config setup\n\n{text}")

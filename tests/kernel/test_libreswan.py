@@ -1,7 +1,8 @@
 """The kernel's view of Libreswan's SAs: no VICI to compare with, so what is wanted is written out.
 
 It differs from charon: no template names an SPI, every policy arrives as an update, a trap is an outbound policy
-between no ends, a moving peer is a migration.
+between no ends, a moving peer is a migration. Its `ipsec-interface` wants xfrm interfaces, which User Mode Linux has
+not; the if_id that it makes of one is charon's too (``test_charon``), and the kernel's word for it is the same.
 """
 
 from __future__ import annotations
@@ -9,17 +10,40 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from rri_bgp.sources.xfrm.table import DOWN_AFTER
-from tests.kernel.gateways import BRANCH, Gateways, Watched, run, wait_for, xfrm_source
+from tests.kernel.gateways import (
+    BRANCH,
+    HIDDEN,
+    MOVED,
+    Gateways,
+    Settings,
+    Watched,
+    hide_branch,
+    move_branch,
+    ping_from_hub,
+    run,
+    wait_for,
+    xfrm_source,
+)
 from tests.kernel.libreswan import Pluto
 
 _NETS = {"net": ("10.0.0.0/16", "10.1.0.0/16"), "six": ("fd00::/64", "fd01::/64")}
 _BRANCH = {name: (remote, local, "") for name, (local, remote) in _NETS.items()}
 NET, SIX = ("10.1.0.0/16", BRANCH), ("fd01::/64", BRANCH)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What pluto knows of the branch's address, more lines of its connections, and what the branch's charon has."""
+
+    peer: str = BRANCH
+    more: str = ""
+    branch: Settings | None = None
 
 
 class Stage:
@@ -38,6 +62,10 @@ class Stage:
         """Tells the branch something."""
         await asyncio.to_thread(self.gateways.swanctl, "branch", *words, check=check)
 
+    async def whack(self, *words: str) -> None:
+        """Tells pluto something."""
+        await asyncio.to_thread(self.pluto.whack, *words)
+
     async def shows(self, *routes: tuple[str, str]) -> None:
         """Waits until these are the routes."""
         try:
@@ -47,12 +75,22 @@ class Stage:
             error.add_note(run("ip", "-n", "hub", "xfrm", "policy"))
             raise
 
+    def spis(self) -> set[str]:
+        """The SAs in the hub's kernel."""
+        words = self.gateways.states("hub").split()
+        return {words[place + 1] for place, word in enumerate(words) if word == "spi"}
+
+    async def are_other(self, known: set[str]) -> None:
+        """Waits until none of these SAs is there, and others are."""
+        await wait_for(lambda: bool(self.spis()) and not known & self.spis(), "the SAs are others")
+
 
 @pytest.fixture
 async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """No tunnel, the source complete. A parameter is what pluto knows of the branch's address."""
-    gateways = Gateways(tmp_path)
-    pluto = Pluto(tmp_path / "pluto", _NETS, getattr(request, "param", BRANCH))
+    """No tunnel, the source complete. A parameter is a ``Setup``."""
+    setup = getattr(request, "param", Setup())
+    gateways = Gateways(tmp_path, setup.branch)
+    pluto = Pluto(tmp_path / "pluto", _NETS, setup.peer, setup.more)
     gateways.build()
     try:
         await asyncio.to_thread(pluto.start)
@@ -68,16 +106,21 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         gateways.clean()
 
 
-async def test_e1_e6_up_rekeys_and_down(stage: Stage) -> None:
+async def test_e1_e6_up_rekeys_reauthentication_and_down(stage: Stage) -> None:
     """IPv6 in IPv4 too; whoever rekeys, nothing changes."""
     await stage.up("net")
     await stage.up("six")
     await stage.shows(NET, SIX)
     before = len(stage.xfrm.changes)
     await stage.charon("--rekey", "--child", "net")
-    await asyncio.to_thread(stage.pluto.whack, "--rekey-child", "--name", "net")
-    await asyncio.to_thread(stage.pluto.whack, "--rekey-ike", "--name", "net")
-    await asyncio.sleep(1.3 + DOWN_AFTER)
+    await stage.gateways.has_pairs("hub", 2)
+    await stage.whack("--rekey-child", "--name", "net")
+    await stage.gateways.has_pairs("hub", 2)
+    await stage.whack("--rekey-ike", "--name", "net")
+    known = stage.spis()
+    await stage.charon("--rekey", "--ike", "tunnel", "--reauth")
+    await stage.are_other(known)
+    await asyncio.sleep(0.3 + DOWN_AFTER)
     assert stage.xfrm.routes() == {NET, SIX}
     assert stage.xfrm.changes[before:] == []
     await stage.charon("--terminate", "--child", "net")
@@ -86,23 +129,41 @@ async def test_e1_e6_up_rekeys_and_down(stage: Stage) -> None:
     await stage.shows()
 
 
-async def test_e1_a_trap_is_no_route(stage: Stage) -> None:
-    """Nor is it in the way of the tunnel."""
-    await asyncio.to_thread(stage.pluto.whack, "--route", "--name", "net")
-    await wait_for(lambda: "10.1.0.0/16" in run("ip", "-n", "hub", "xfrm", "policy"), "the trap is there")
-    await asyncio.sleep(0.2)
-    assert stage.xfrm.routes() == set()
+BREAK = Setup(branch=Settings(charon="make_before_break = no"))
+
+
+@pytest.mark.parametrize("stage", [BREAK], ids=["pluto"], indirect=True)
+async def test_e6_a_reauthentication_that_breaks_before_it_makes_is_no_news(stage: Stage) -> None:
+    """The gap is short enough."""
     await stage.up("net")
     await stage.shows(NET)
+    before, known = len(stage.xfrm.changes), stage.spis()
+    await stage.charon("--rekey", "--ike", "tunnel", "--reauth")
+    await stage.are_other(known)
+    await asyncio.sleep(0.3 + DOWN_AFTER)
+    assert stage.xfrm.routes() == {NET}
+    assert stage.xfrm.changes[before:] == []
+
+
+async def test_e1_a_trap_is_no_route_until_traffic_makes_it_a_tunnel(stage: Stage) -> None:
+    """And none again when the tunnel has gone."""
+    await stage.whack("--route", "--name", "net")
+    await wait_for(lambda: "10.1.0.0/16" in run("ip", "-n", "hub", "xfrm", "policy"), "the trap is there")
+    assert stage.xfrm.routes() == set()
+    await asyncio.to_thread(ping_from_hub, "10.1.0.1")
+    await stage.shows(NET)
+    await stage.charon("--terminate", "--ike", "tunnel")
+    await stage.shows()
 
 
 async def test_g7_pluto_is_killed_and_comes_back(stage: Stage) -> None:
     """What it leaves carries traffic; the next one begins with a flush."""
     await stage.up("net")
     await stage.shows(NET)
+    before = len(stage.xfrm.changes)
     stage.pluto.stop(signal.SIGKILL)
     await asyncio.sleep(0.3 + DOWN_AFTER)
-    assert stage.xfrm.routes() == {NET}
+    assert stage.xfrm.changes[before:] == []
     await asyncio.to_thread(stage.pluto.start)
     await stage.shows()
     await stage.charon("--terminate", "--ike", "tunnel", "--force", check=False)  # it may have found out by itself
@@ -110,12 +171,63 @@ async def test_g7_pluto_is_killed_and_comes_back(stage: Stage) -> None:
     await stage.shows(NET)
 
 
-@pytest.mark.parametrize("stage", ["%any"], indirect=True)
+async def test_e8_what_pluto_has_lost_without_noticing(stage: Stage) -> None:
+    """A flush; what it rekeys is there again."""
+    await stage.up("net")
+    await stage.shows(NET)
+    run("ip", "-n", "hub", "xfrm", "state", "flush")
+    await stage.shows()
+    await stage.charon("--rekey", "--child", "net")
+    await stage.shows(NET)
+
+
+@pytest.mark.parametrize("stage", [Setup("%any")], ids=["pluto"], indirect=True)
 async def test_n1_a_peer_that_moves(stage: Stage) -> None:
     """MOBIKE by migration: the kernel names no SA, so all are read again."""
     await stage.up("net")
     await stage.shows(NET)
-    run("ip", "-n", "branch", "address", "add", "192.0.2.3/24", "dev", "wan")
-    run("ip", "-n", "branch", "address", "delete", f"{BRANCH}/24", "dev", "wan")
-    run("ip", "-n", "branch", "address", "add", "192.0.2.3/24", "dev", "wan", check=False)
-    await stage.shows(("10.1.0.0/16", "192.0.2.3"))
+    move_branch()
+    await stage.shows(("10.1.0.0/16", MOVED))
+
+
+@pytest.mark.parametrize("stage", [Setup("%any")], ids=["pluto"], indirect=True)
+async def test_e1_behind_nat(stage: Stage) -> None:
+    """ESP in UDP, and the peer is where the NAT says."""
+    hide_branch()
+    await stage.up("net")
+    await stage.shows(("10.1.0.0/16", HIDDEN))
+    assert "espinudp" in stage.gateways.states("hub")
+
+
+async def test_e1_a_peer_that_does_not_answer(stage: Stage) -> None:
+    """Dead-peer detection: pluto gives up, and takes away what it has put into the kernel."""
+    await stage.up("net")
+    await stage.shows(NET)
+    stage.gateways.stop("branch", signal.SIGKILL)
+    await stage.shows()
+
+
+@pytest.mark.parametrize("stage", [Setup(more="    ipsec-max-packets=10")], ids=["pluto"], indirect=True)
+async def test_e8_a_lifetime_that_ends(stage: Stage) -> None:
+    """Nobody rekeys, and after so many packets the kernel takes the SA away."""
+    await stage.up("net")
+    await stage.shows(NET)
+    await asyncio.to_thread(ping_from_hub, "10.1.0.1", 12)
+    await stage.shows()
+
+
+ALONE = Setup(branch=Settings("reuse_ikesa = no", "unique = never"))
+
+
+@pytest.mark.parametrize("stage", [ALONE], ids=["pluto"], indirect=True)
+async def test_e1_two_children_for_one_selector(stage: Stage) -> None:
+    """The second takes the place of the first, and that is no news."""
+    await stage.up("net")
+    await stage.shows(NET)
+    before = len(stage.xfrm.changes)
+    await stage.up("net")
+    await asyncio.sleep(0.3 + DOWN_AFTER)
+    assert stage.xfrm.routes() == {NET}
+    assert stage.xfrm.changes[before:] == []
+    await stage.charon("--terminate", "--ike", "tunnel")
+    await stage.shows()

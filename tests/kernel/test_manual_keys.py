@@ -131,6 +131,16 @@ async def test_e1_a_tunnel_with_keys_set_by_hand() -> None:
         await wait_for(lambda: seen.routes() == set(), "the route is gone")
 
 
+async def test_e8_a_lifetime_that_ends() -> None:
+    """The kernel takes the SA away, and says only that it has expired: no message of a deletion follows."""
+    async with watching() as seen:
+        outbound_sa, *others = by_hand(1)
+        for words in (*others, f"{outbound_sa} limit time-hard 1"):
+            run("ip", "xfrm", *words.split())
+        await wait_for(lambda: seen.routes() == routes(1), "the tunnel has a route")
+        await wait_for(lambda: seen.routes() == set(), "the route is gone")
+
+
 async def test_e8_a_burst_that_the_buffer_does_not_hold_ends_exact(caplog: pytest.LogCaptureFixture) -> None:
     """20,000 events while nobody reads, against 200 KiB: what is lost is made up for by a dump."""
     caplog.set_level(logging.INFO)
