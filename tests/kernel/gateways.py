@@ -40,7 +40,10 @@ __all__ = [
 ]
 
 HUB, BRANCH, MOVED, HIDDEN = (f"192.0.2.{number}" for number in (1, 2, 3, 66))
-DEADLINE = 20.0
+DEADLINE = 30.0
+_TRIES = {"hub": 2}
+"""How soon a node gives a peer up, if not after 20 tries: it is the hub's patience that is tested."""
+
 _NAMED = Path("/run/netns")
 
 _Children = Mapping[str, tuple[str, str, str]]
@@ -54,7 +57,7 @@ charon-systemd {{
     {options}
     retransmit_timeout = 0.7
     retransmit_base = 1.0
-    retransmit_tries = 2
+    retransmit_tries = {tries}
     plugins {{
         vici {{
             socket = unix://{folder}/charon.vici
@@ -176,7 +179,9 @@ class Gateways:
             self._children[node] = children
         folder = self.folder(node)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "strongswan.conf").write_text(_STRONGSWAN.format(folder=folder, options=self._settings.charon))
+        (folder / "strongswan.conf").write_text(
+            _STRONGSWAN.format(folder=folder, options=self._settings.charon, tries=_TRIES.get(node, 20))
+        )
         self.write_swanctl(node)
         (folder / "charon.vici").unlink(missing_ok=True)
         self._daemons[node] = subprocess.Popen(

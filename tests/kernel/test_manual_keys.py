@@ -134,10 +134,10 @@ async def test_e1_a_tunnel_with_keys_set_by_hand() -> None:
 async def test_e8_a_lifetime_that_ends() -> None:
     """The kernel takes the SA away, and says only that it has expired: no message of a deletion follows."""
     async with watching() as seen:
-        outbound_sa, *others = by_hand(1)
-        for words in (*others, f"{outbound_sa} limit time-hard 1"):
-            run("ip", "xfrm", *words.split())
+        have(tunnel(1))
         await wait_for(lambda: seen.routes() == routes(1), "the tunnel has a route")
+        limited = by_hand(1)[0].replace("state add", "state update")
+        run("ip", "xfrm", *limited.split(), "limit", "time-hard", "1")
         await wait_for(lambda: seen.routes() == set(), "the route is gone")
 
 
