@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 HUB, BRANCH, MOVED, HIDDEN = (f"192.0.2.{number}" for number in (1, 2, 3, 66))
-DEADLINE = 30.0
+DEADLINE = 60.0
 _TRIES = {"hub": 2}
 """How soon a node gives a peer up, if not after 20 tries: it is the hub's patience that is tested."""
 
