@@ -72,7 +72,8 @@ def run(config: Path, log_level: str) -> None:
     and in the neighbor: api { processes [ rri ]; neighbor-changes; }
 
     As a service of its own: with `sinks: {exabgp: {listen: PATH}}` in the policy it waits there for ExaBGPs, each of
-    which runs `rri-bgp attach`.
+    which runs `rri-bgp attach`. With `sinks: {kernel: {}}` it keeps the kernel's routes too, or alone; that takes
+    CAP_NET_ADMIN.
 
     SIGHUP takes the policy file again, as `rri-bgp reload` does; one with mistakes is not taken. SIGTERM ends it, and
     the routes stay or go as `on-exit` says. Exit code 0 then; 2 where it cannot start (as a helper only after 15 s, for

@@ -1,7 +1,8 @@
 """A controller with the kernel sink, and beside it a sink that keeps what it was told and when. Run by ``netns``.
 
 On stdin come JSON lines: ``{"sas": [[id, peer, prefix, ...], ...]}`` is all that a source has, ``{"release": true}``
-lets go of what was to be withdrawn, ``{"distance": 20}`` changes the policy. After each change it says how things are.
+lets go of what was to be withdrawn, ``{"distance": 20}`` and
+``{"policy": FILE}`` change the policy. After each change it says how things are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rri_bgp.controller import Controller
-from rri_bgp.model import Destination, SaPair
+from rri_bgp.model import Destination, SaPair, prefix_of, vrf_of
 from rri_bgp.policy import load
 from rri_bgp.rri.entries import Policy, ReverseRoute
 from rri_bgp.sinks import RouteState, SinkRoute, SinkStatus
@@ -48,6 +49,8 @@ class Told:
             observer.snapshot(self.name, [_sa(*one) for one in told["sas"]])
         if "release" in told:
             recorder.release()
+        if "policy" in told:
+            controller.take_policy(load(Path(told["policy"])).policy)
         if "distance" in told:
             controller.take_policy(_with_distance(controller.rib.policy, told["distance"]))
 
@@ -86,9 +89,11 @@ class Recorder:
 
     def note(self, what: str, destination: Destination) -> None:
         """Asks ip(8) whether the kernel has it."""
+        vrf = settings.policy.vrfs.get(vrf_of(destination))
+        table = "main" if vrf is None else str(vrf.table)
         family = "-6" if ":" in str(destination) else "-4"
         shown = subprocess.run(
-            ["ip", family, "route", "show", *str(destination).split(), "proto", "82"],
+            ["ip", family, "route", "show", str(prefix_of(destination)), "table", table, "proto", "82"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         self.log.append([what, str(destination), bool(shown.stdout)])

@@ -262,6 +262,32 @@ async def test_n5_charons_own_routes_are_seen_and_explained(tmp_path: Path) -> N
         await this.until(lambda now: not now["detail"])
 
 
+async def test_n6_e4_a_vrf_that_a_policy_takes_away_and_another_brings_back(tmp_path: Path) -> None:
+    """A table needs no VRF device for routes to be in it."""
+    red = (
+        "  reds:\n    vrf: red\n    entries: [{seq: 1, type: dynamic, match: {connection: red}, reverse-route: true}]\n"
+    )
+    with_red, without = red + "vrfs:\n  red: {table: 10}\n", ""
+    async with hub(tmp_path, entry=", match: {connection: branch1}", more=with_red) as this:
+        before = (tmp_path / "hub.yaml").read_text()
+        (tmp_path / "without.yaml").write_text(before.replace(with_red, without))
+        sas = (1, NEAR, "10.1.0.0/16"), (2, NEAR, "10.1.0.0/16", {"connection": "red"})
+        here = {"10.1.0.0/16": f"via {NEAR} dev eth0 metric 1"}
+        in_red = {"10.1.0.0/16": f"via {NEAR} dev eth0 metric 1 onlink"}
+        this.has(*sas)
+        await this.until_routes(in_red, "-4", "table", "10", "proto", "82")
+        await this.until(lambda now: len(now["log"]) == 2)
+        this.made.say({"policy": str(tmp_path / "without.yaml")})
+        await this.until(lambda now: ["withdraw", "10.1.0.0/16 vrf red", True] in now["log"])
+        await this.until_routes({}, "-4", "table", "10", "proto", "82")
+        await this.until_routes(here)
+        this.made.say({"release": True})
+        this.made.say({"policy": str(tmp_path / "hub.yaml")})
+        await this.until_routes(in_red, "-4", "table", "10", "proto", "82")
+        now = await this.until(lambda now: len(now["log"]) == 4)
+        assert now["log"][3] == ["announce", "10.1.0.0/16 vrf red", True]
+
+
 async def test_n7_another_distance_is_there_before_the_old_one_goes(tmp_path: Path) -> None:
     async with hub(tmp_path) as this:
         this.has((1, NEAR, "10.1.0.0/16"))
