@@ -71,6 +71,7 @@ def _result(found: dict[str, list[dict[str, float]]], routes: int) -> Result:
         ),
         notes=(
             "the same controller and the same recording; BIRD and FRR are configured as docs/howto/hand-off.md says",
+            "CPU of the machine: of all that ran on it, others too",
             "at the end every route has its tag upstream, as a standard and as a large community",
         ),
     )
