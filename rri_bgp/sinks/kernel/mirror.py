@@ -225,13 +225,21 @@ class Dump:
             yield from self._compare(mirror.foreign, self._foreign)
         mirror.end()
 
+    def discard(self) -> Iterator[None]:
+        """Throws away what it has, in pieces: all at once takes 50 ms at 100,000 routes."""
+        for table in (self._ours, self._foreign):
+            while table:
+                for _ in range(min(len(table), _PIECE)):
+                    table.popitem()
+                yield
+
     def _compare(self, known: dict[Spot, tuple], found: Mapping[Spot, tuple]) -> Iterator[set[Spot]]:  # type: ignore[type-arg]
-        spots = iter([*found, *(spot for spot in known if spot not in found)])
-        while piece := list(islice(spots, _PIECE)):
-            changed = set()
-            for spot in piece:
-                there = found.get(spot, ())
-                if spot not in self.outdated and set(known.get(spot, ())) != set(there):
-                    Mirror._set(known, spot, there)  # noqa: SLF001
-                    changed.add(spot)
-            yield changed
+        for spots in (iter(list(found)), iter(list(known))):
+            while piece := list(islice(spots, _PIECE)):
+                changed = set()
+                for spot in piece:
+                    before, there = known.get(spot, ()), found.get(spot, ())
+                    if before != there and set(before) != set(there) and spot not in self.outdated:
+                        Mirror._set(known, spot, there)  # noqa: SLF001
+                        changed.add(spot)
+                yield changed

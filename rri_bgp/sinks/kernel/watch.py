@@ -230,6 +230,8 @@ class Watch:
             self._counters["changed unheard"] += len(spots)
             self._changed(spots, True)
             await asyncio.sleep(0)
+        for _ in found.discard():
+            await asyncio.sleep(0)
         return answers.is_whole
 
     async def ask_again(self) -> None:
