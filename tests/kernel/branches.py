@@ -171,12 +171,16 @@ class Program:
             words = ("ip", "netns", "exec", "hub", sys.executable, "-m", "rri_bgp", "run", "--config", str(self.policy))
             self.process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ)
 
+    @property
+    def log(self) -> str:
+        """All that it has said."""
+        return (self._folder / "hub.log").read_text(errors="replace")
+
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Waits until something is so."""
         end = time.monotonic() + DEADLINE
         while not condition():
-            log = (self._folder / "hub.log").read_text(errors="replace")[-3000:]
-            assert time.monotonic() < end, f"waited {DEADLINE:g} s in vain until {what}: {log}"
+            assert time.monotonic() < end, f"waited {DEADLINE:g} s in vain until {what}: {self.log[-3000:]}"
             time.sleep(0.05)
 
     def until_routes(self, wanted: set[str], *table: str) -> None:

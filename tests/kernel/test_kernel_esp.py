@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.branches import SITES, Branches, Device, Program
-from tests.kernel.gateways import BRANCH, HUB, Gateways, run
+from tests.kernel.gateways import BRANCH, HUB, Gateways, Settings, run
 
 POLICY = """\
 version: 1
@@ -96,5 +96,22 @@ def test_n5_a_peer_that_moves_is_followed_with_the_tunnel_up(tmp_path: Path) -> 
             run("ip", "-n", "branch", "route", "replace", "10.0.0.0/16", "via", HUB, "src", "10.1.0.1")
             program.until_routes({"10.1.0.0/16 via 192.0.2.3 dev wan metric 1"})
             run(*ping)
+    finally:
+        gateways.clean()
+
+
+def test_routes_that_charon_installs_itself_are_named(tmp_path: Path) -> None:
+    gateways = Gateways(tmp_path, Settings(charon="install_routes = yes"))
+    gateways.build()
+    try:
+        run("ip", "-n", "hub", "address", "add", "10.0.0.1/16", "dev", "lo")
+        gateways.start("hub", {"net": ("10.0.0.0/16", "10.1.0.0/16", "")})
+        gateways.start("branch", {"net": ("10.1.0.0/16", "10.0.0.0/16", "")})
+        with running(tmp_path, "      - {seq: 10, type: dynamic, reverse-route: true}") as program:
+            gateways.up("net")
+            program.until_routes({f"10.1.0.0/16 via {BRANCH} dev wan metric 1"})
+            assert "10.1.0.0/16" in run("ip", "-n", "hub", "route", "show", "table", "220")
+            named = "charon installs routes of its own in table 220"
+            program.until(lambda: named in program.log, "it names charon's routes")
     finally:
         gateways.clean()
