@@ -7,20 +7,11 @@ import os
 import pytest
 
 _TIER = os.environ.get("RRI_BGP_KERNEL_TIER", "")
-_SHARE = os.environ.get("RRI_BGP_KERNEL_SHARE", "0/1")
-"""Which of how many processes this is (``__main__``)."""
 
 
 def pytest_report_header() -> str:
     """Names the tier."""
-    return f"kernel tier: {_TIER or 'none'}; share {_SHARE}"
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Takes this process's share of the tests; the others have the others."""
-    number, of = map(int, _SHARE.split("/"))
-    items[:] = items[number::of]
+    return f"kernel tier: {_TIER or 'none'}"
 
 
 @pytest.fixture(autouse=True, scope="session")
