@@ -8,7 +8,7 @@ MANY = 5000
 
 
 async def table(made: Namespace) -> list[str]:
-    return (await made.run("ip", "route", "show", "table", "4242")).splitlines()
+    return await made.routes("route", "show", "table", "4242")
 
 
 async def whole(made: Namespace) -> None:
