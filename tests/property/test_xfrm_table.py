@@ -146,16 +146,16 @@ def test_e7_ends_equal_to_a_dump_whatever_the_history(history: list[Message], ch
     assert table.due is None
 
 
-def test_e7_an_sa_that_a_template_names_serves_it_only_with_the_reqid_of_both() -> None:
-    """As in the kernel, whichever of the two comes first."""
+def test_e7_an_sa_that_a_template_names_serves_it_only_with_the_reqid_and_if_id_of_both() -> None:
+    """As in the kernel (xfrm_state_find), whichever of the two comes first."""
     peer, net, ends = PEERS[0], NETS[0], Ends(2, LOCAL, PEERS[0], 1)
     inbound: tuple[Message, ...] = (
         Sa(StateKey(LOCAL, 3, 50), ends.mirrored, Mode.TUNNEL, 0, True),
         Policy(PolicyKey(Direction.IN, wire.mirrored(net), 0, (0, 0)), True, None),
     )
     outbound = Policy(PolicyKey(Direction.OUT, net, 0, (0, 0)), True, Template(ends, 3, 50, Mode.TUNNEL))
-    for reqid, count in ((1, 1), (2, 0)):
-        named = Sa(StateKey(peer, 3, 50), ends._replace(reqid=reqid), Mode.TUNNEL, 0, True)
+    for reqid, if_id, count in ((1, 0, 1), (2, 0, 0), (1, 5, 0)):
+        named = Sa(StateKey(peer, 3, 50), ends._replace(reqid=reqid), Mode.TUNNEL, if_id, True)
         for order in itertools.permutations((named, outbound, *inbound)):
             table = XfrmTable("xfrm")
             for message in order:

@@ -7,11 +7,11 @@ not), so what lies behind a peer is what its outbound policies say, and a policy
 All policies with equal template (both ends, reqid), if_id and mark are one pair for us: a rekey changes SAs and SPIs
 within it and is no news (rule E6). Its ``uniqueid`` is a number of ours, kept while the pair is.
 
-A policy is served when its template is ESP or AH in a tunnel with both ends, an outbound SA of those ends and reqid is
-there (the very one where the template names an SPI, as charon's do: linux xfrm_state_find), the mirrored inbound policy
-is, and an inbound SA of the same ends and reqid. So traps, shunts and half of a pair make nothing. What is up is told
-at once; what is down only after ``DOWN_AFTER``: a peer that moves (MOBIKE) and a lifetime that ends take everything
-away for some milliseconds.
+A policy is served when its template is ESP or AH in a tunnel with both ends, an outbound SA of those ends, reqid and
+if_id is there (the very one where the template names an SPI, as charon's do: linux xfrm_state_find), the mirrored
+inbound policy is, and an inbound SA of the same ends and reqid. So traps, shunts and half of a pair make nothing. What
+is up is told at once; what is down only after ``DOWN_AFTER``: a peer that moves (MOBIKE) and a lifetime that ends take
+everything away for some milliseconds.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class XfrmTable:
         else:
             outbound = [*self._sas_at.get(ends, ())]
         return (
-            any(self._carries(group, one) for one in outbound)
+            any(self._carries(group, one) and self._sas[one].if_id == group.if_id for one in outbound)
             and any(self._carries(group, one) for one in inbound)
             and any(
                 self._policies[one].allows
