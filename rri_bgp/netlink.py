@@ -25,6 +25,7 @@ __all__ = [
     "messages",
     "number",
     "value",
+    "why",
 ]
 
 HEADER = Struct("=IHHII")
@@ -121,3 +122,10 @@ def code(kind: int, data: bytes, start: int, end: int) -> int:
     if not 0 <= errno <= _MAX_ERRNO:
         raise NetlinkError(f"an error with the number {errno}")
     return errno
+
+
+def why(error: OSError | NetlinkError) -> str:
+    """Why the kernel could not be spoken with, for a log."""
+    if isinstance(error, NetlinkError):
+        return error.what
+    return "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)

@@ -13,8 +13,9 @@ import socket
 from collections.abc import Callable
 
 from rri_bgp.errors import NetlinkError
+from rri_bgp.netlink import why
 from rri_bgp.surroundings.links import Table
-from rri_bgp.surroundings.look import DATAGRAM, PATIENCE, TRIES, netlink_socket, questions, why
+from rri_bgp.surroundings.look import DATAGRAM, PATIENCE, TRIES, netlink_socket, questions
 from rri_bgp.surroundings.netlink import GROUPS, read
 
 __all__ = ["KernelWatch"]

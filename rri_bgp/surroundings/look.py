@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 
 from rri_bgp.errors import NetlinkError
+from rri_bgp.netlink import why
 from rri_bgp.rri.entries import Policy
 from rri_bgp.rri.surroundings import Surroundings
 from rri_bgp.surroundings.links import Table
@@ -25,7 +26,6 @@ __all__ = [
     "look_now",
     "netlink_socket",
     "questions",
-    "why",
 ]
 
 log = logging.getLogger(__name__)
@@ -113,10 +113,3 @@ def netlink_socket(groups: int = 0) -> Iterator[socket.socket]:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         opened.bind((0, groups))
         yield opened
-
-
-def why(error: OSError | NetlinkError) -> str:
-    """The reason, for a log."""
-    if isinstance(error, NetlinkError):
-        return error.what
-    return "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)

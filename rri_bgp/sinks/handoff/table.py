@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Prefix
+from rri_bgp.netlink import why
 from rri_bgp.policy.config import HandOffSettings
 from rri_bgp.rri.reconcile import Place
 from rri_bgp.sinks.handoff.ledger import Change
@@ -55,7 +56,7 @@ class Table:
         """Carries out these, in order. Those that could not be by their number, and why not."""
         refused = self._requests.change([self._change(change) for change in changes])
         # A route that is not there any more needs no deletion.
-        return {number: _why(refusal) for number, refusal in refused.items() if refusal.errno != errno.ESRCH}
+        return {number: _reason(refusal) for number, refusal in refused.items() if refusal.errno != errno.ESRCH}
 
     def _change(self, change: Change) -> KernelChange:
         prefix, (kind, metric), gone, replaces = change
@@ -93,7 +94,7 @@ class Table:
                 yield news.place.prefix, Mark(news.kind, news.place.metric), news.gone
 
 
-def _why(refusal: Refusal) -> str:
+def _reason(refusal: Refusal) -> str:
     if refusal.errno == errno.EEXIST:
         return "a route of somebody else's is in its place"
     return refusal.text or os.strerror(refusal.errno)
@@ -110,7 +111,5 @@ def opened(settings: HandOffSettings) -> Iterator[Table]:
     try:
         with contextlib.closing(Requests(settings.protocol, "hand-off")) as asked, events_socket(asked.port) as events:
             yield Table(settings, asked, events)
-    except OSError as error:
-        raise LostError(error.strerror or str(error)) from error
-    except NetlinkError as error:
-        raise LostError(error.what) from error
+    except (OSError, NetlinkError) as error:
+        raise LostError(why(error)) from error

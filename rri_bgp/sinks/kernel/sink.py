@@ -19,6 +19,7 @@ from itertools import islice
 
 from rri_bgp.errors import NetlinkError
 from rri_bgp.model import Address, Destination, FlowRule, Prefix, prefix_of, vrf_of
+from rri_bgp.netlink import why
 from rri_bgp.policy.config import KernelSettings, OnExit, Unresolved
 from rri_bgp.refusals import Pace
 from rri_bgp.rri.entries import Policy
@@ -274,10 +275,10 @@ class KernelSink:
         try:
             await self._watch.look()
         except (OSError, NetlinkError) as error:
-            why = error.what if isinstance(error, NetlinkError) else error.strerror or str(error)
-            if why != self._trouble:
-                log.warning("the kernel's routes cannot be looked at: %s", why)
-            self._trouble = why
+            trouble = why(error)
+            if trouble != self._trouble:
+                log.warning("the kernel's routes cannot be looked at: %s", trouble)
+            self._trouble = trouble
             await asyncio.sleep(_RETRY)
             return
         self._trouble = ""
@@ -316,7 +317,7 @@ class KernelSink:
 
     def _is_unanswered(self, error: OSError) -> None:
         """What the kernel has done nobody knows."""
-        log.warning("the kernel has not answered (%s): looking at what it has done", error.strerror or error)
+        log.warning("the kernel has not answered (%s): looking at what it has done", why(error))
         self._counters["answers lost"] += 1
         self._watch.is_blind = True
         now = time.monotonic()

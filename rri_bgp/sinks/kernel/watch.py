@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from socket import socket
 
 from rri_bgp.errors import NetlinkError
+from rri_bgp.netlink import why
 from rri_bgp.sinks.kernel.devices import Devices
 from rri_bgp.sinks.kernel.kernel import MAIN, Spot
 from rri_bgp.sinks.kernel.mirror import CHARON, Mirror
@@ -137,8 +138,7 @@ class Watch:
                 for news in read(datagram):
                     self._take(news, now)
             except (OSError, NetlinkError) as error:
-                what = error.what if isinstance(error, NetlinkError) else error.strerror or str(error)
-                log.info("what the kernel said was lost (%s): looking at all of it", what)
+                log.info("what the kernel said was lost (%s): looking at all of it", why(error))
                 self._counters["losses"] += 1
                 self.is_blind = True
                 self.look_soon(now, at_all=True)
