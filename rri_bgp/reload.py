@@ -252,7 +252,7 @@ def later(running: Config, found: Config) -> tuple[str, ...]:
     pairs = {
         "sources": (running.sources, found.sources),
         "resolve": (running.resolve, found.resolve),
-        "sinks": ((running.exabgp, running.kernel), (found.exabgp, found.kernel)),
+        "sinks": (running.sinks, found.sinks),
         "control": (running.control, found.control),
     }
     return tuple(name for name, (old, new) in pairs.items() if old != new)

@@ -169,3 +169,8 @@ class Config:
     groups: Mapping[str, NotifySettings] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     text: str = field(default="", repr=False, compare=False)
+
+    @property
+    def sinks(self) -> tuple[ExabgpSettings | None, KernelSettings | None, HandOffSettings | None]:
+        """All of them."""
+        return self.exabgp, self.kernel, self.hand_off

@@ -182,6 +182,13 @@ async def test_what_is_taken_at_the_next_start_only_is_named(file: Path) -> None
     assert (await Reloader(controller, config).reload()).later == ("sources", "sinks", "control")
 
 
+@pytest.mark.parametrize("more", ["kernel: {}", "hand-off: {table: 4242}"])
+async def test_another_sink_is_for_the_next_start(file: Path, more: str) -> None:
+    controller, config = hub(file)
+    edit(file, ("{exabgp: {}}", f"{{exabgp: {{}}, {more}}}"))
+    assert (await Reloader(controller, config).reload()).later == ("sinks",)
+
+
 # Confirmation
 
 
