@@ -17,7 +17,21 @@ from pathlib import Path
 
 from bench import BenchError
 
-__all__ = ["ask", "bird", "configuration", "frr"]
+__all__ = ["UPSTREAM", "ask", "bird", "configuration", "frr"]
+
+UPSTREAM = """\
+router id 198.51.100.2;
+protocol device {}
+protocol bgp hub {
+  local 198.51.100.2 as 65000;
+  neighbor 198.51.100.1 as 65000;
+  connect delay time 1;
+  error wait time 1, 2;
+  ipv4 { import all; export none; };
+  ipv6 { import all; export none; };
+}
+"""
+"""A BIRD that learns from the how-to's hub."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _HOW_TO = _ROOT / "docs" / "howto" / "hand-off.md"

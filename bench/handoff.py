@@ -32,18 +32,6 @@ _LOOK = 0.01
 _SETTLE = 4.0
 """Seconds: an FRR holds what it announces for up to 3 s after its session comes up."""
 _BGP = 179
-_UPSTREAM = """\
-router id 198.51.100.2;
-protocol device {}
-protocol bgp hub {
-  local 198.51.100.2 as 65000;
-  neighbor 198.51.100.1 as 65000;
-  connect delay time 1;
-  error wait time 1, 2;
-  ipv4 { import all; export none; };
-  ipv6 { import all; export none; };
-}
-"""
 _POLICY = """\
 version: 1
 local: {{as: 65000, next-hop: [198.51.100.1, "2001:db8:100::1"]}}
@@ -62,7 +50,7 @@ async def measure(way: str, folder: Path, routes: int) -> dict[str, float]:
     snapshot = Step(at, [load.sa(number) for number in range(routes)], whole=True)
     load.recording(folder / "routes.jsonl", [Step(0.0), snapshot])
     async with contextlib.AsyncExitStack() as stack:
-        upstream, control = stack.enter_context(bird.bird(folder, "upstream", _UPSTREAM, ("unshare", "--net")))
+        upstream, control = stack.enter_context(bird.bird(folder, "upstream", bird.UPSTREAM, ("unshare", "--net")))
         await _until(control.exists, "upstream is there")
         _link(upstream.pid)
         await stack.enter_async_context(_speaker(way, folder))

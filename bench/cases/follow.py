@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from asyncio.subprocess import PIPE
 from typing import Any
 
-from bench import BenchError
+from bench.apart import run_apart
 from bench.cases import Runs
 from bench.figures import Figure, Ratio, Result, percentile
-from bench.stage import ROOT
 
 __all__ = ["measure"]
 
@@ -31,7 +25,7 @@ async def measure(runs: Runs) -> Result:
     peers, routes, single = runs.sized(PEERS), runs.sized(ROUTES), runs.sized(SINGLE)
     found = []
     for number in range(runs.rounds):
-        found.append(await _round(peers, routes, single))
+        found.append(await run_apart("bench.follow", peers, routes, single, deadline=_DEADLINE))
         runs.tell(f"follow {number + 1}/{runs.rounds}: {peers} peers moved in {found[-1]['moved']:.3f} s")
     moved = tuple(one["moved"] for one in found)
     few = f"the gateway of {peers:,} peers changes: the last of their {peers:,} routes has moved"
@@ -54,22 +48,3 @@ async def measure(runs: Runs) -> Result:
 
 def _ranked(found: list[dict[str, Any]], rank: float) -> tuple[float, ...]:
     return tuple(percentile(one["came"], rank) for one in found)
-
-
-async def _round(peers: int, routes: int, single: int) -> dict[str, Any]:
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    words = ("unshare", "--net", *user, sys.executable, "-m", "bench.follow", str(peers), str(routes), str(single))
-    program = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=PIPE, cwd=ROOT)
-    try:
-        async with asyncio.timeout(_DEADLINE):
-            out, error = await program.communicate()
-    except TimeoutError:
-        raise BenchError(f"follow: it took more than {_DEADLINE:.0f} s") from None
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-    if program.returncode:
-        raise BenchError(f"follow: {error.decode(errors='replace').strip().splitlines()[-1]}")
-    taken: dict[str, Any] = json.loads(out)
-    return taken

@@ -7,20 +7,16 @@ those of the lab's tree.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import shutil
-import sys
-from asyncio.subprocess import PIPE
 
-from bench import BenchError
+from bench.apart import run_apart
 from bench.cases import Runs
 from bench.figures import Figure, Result, ratio
-from bench.stage import ROOT
 
 __all__ = ["measure"]
 
 ROUTES = 100_000
+_DEADLINE = 600.0
 WAYS = {"bird": "hand-off, BIRD", "frr": "hand-off, FRR", "exabgp": "ExaBGP"}
 
 
@@ -40,12 +36,7 @@ async def _run(runs: Runs, way: str, routes: int) -> dict[str, float]:
     folder = runs.folder / "handoff"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    words = ("unshare", "--net", sys.executable, "-m", "bench.handoff", way, str(folder), str(routes))
-    process = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=PIPE, cwd=ROOT)
-    out, error = await process.communicate()
-    if process.returncode:
-        raise BenchError(f"{way}: {error.decode(errors='replace').strip().splitlines()[-1:]}")
-    one: dict[str, float] = json.loads(out)
+    one: dict[str, float] = await run_apart("bench.handoff", way, folder, routes, deadline=_DEADLINE)
     return one
 
 

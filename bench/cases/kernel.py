@@ -5,18 +5,11 @@ Ours three times: the requests alone, the whole sink from the RIB on (``bench.hu
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from asyncio.subprocess import PIPE
-
-from bench import BenchError
+from bench.apart import run_apart
 from bench.cases import Runs
 from bench.figures import Figure, Ratio, Result, ratio
 from bench.hub import PEERS
 from bench.routes import WAYS
-from bench.stage import ROOT
 
 __all__ = ["measure"]
 
@@ -40,29 +33,10 @@ async def measure(runs: Runs) -> Result:
     found: list[_Taken] = []
     for number in range(runs.rounds):
         names = (list(WAYS), list(reversed(WAYS)))[number % 2]
-        found.append(await _round(count, few, names))
+        found.append(await run_apart("bench.routes", count, few, *names, deadline=_DEADLINE))
         taken = ", ".join(f"{name} {found[-1][name]['add']:.2f} s" for name in names)
         runs.tell(f"kernel {number + 1}/{runs.rounds}: {count} routes added: {taken}")
     return _result(found, count, few)
-
-
-async def _round(count: int, few: int, names: list[str]) -> _Taken:
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    words = ("unshare", "--net", *user, sys.executable, "-m", "bench.routes", str(count), str(few), *names)
-    program = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=PIPE, cwd=ROOT)
-    try:
-        async with asyncio.timeout(_DEADLINE):
-            out, error = await program.communicate()
-    except TimeoutError:
-        raise BenchError(f"kernel: {count} routes took more than {_DEADLINE:.0f} s") from None
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-    if program.returncode:
-        raise BenchError(f"kernel: {error.decode(errors='replace').strip().splitlines()[-1]}")
-    taken: _Taken = json.loads(out)
-    return taken
 
 
 def _result(found: list[_Taken], count: int, few: int) -> Result:

@@ -15,25 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.bird import ask, configuration
+from bench.bird import UPSTREAM, ask, configuration
 from tests.kernel.gateways import run
 
 __all__ = ["Learnt", "Network"]
 
 DEADLINE = 60.0
-
-_UPSTREAM = """\
-router id 198.51.100.2;
-protocol device {}
-protocol bgp hub {
-  local 198.51.100.2 as 65000;
-  neighbor 198.51.100.1 as 65000;
-  connect delay time 1;
-  error wait time 1, 2;
-  ipv4 { import all; export none; };
-  ipv6 { import all; export none; };
-}
-"""
 
 
 class Learnt(NamedTuple):
@@ -65,7 +52,7 @@ class Network:
             run("ip", "-n", node, "address", "add", f"198.51.100.{number}/24", "dev", "lan")
             run("ip", "-n", node, "address", "add", f"2001:db8:100::{number}/64", "dev", "lan", "nodad")
             run("ip", "-n", node, "link", "set", "lan", "up")
-        self._bird("upstream", _UPSTREAM)
+        self._bird("upstream", UPSTREAM)
 
     def clean(self) -> None:
         """Ends the daemons and removes the namespaces."""
