@@ -140,9 +140,7 @@ class Hub:
 
     async def routes(self, *words: str) -> dict[str, str]:
         """Routes by prefix, as ip(8) has them; ours where ``words`` do not say which."""
-        lines = await self.made.routes(*(words or ("-4", "route", "show", "proto", "82")))
-        found = (line.replace(" proto 82", "").replace(" pref medium", "").split(maxsplit=1) for line in lines)
-        return {prefix: rest.strip() for prefix, rest in found}
+        return await self.made.routes(*(words or ("-4", "route", "show", "proto", "82")))
 
     async def until_routes(self, wanted: Mapping[str, str], *words: str) -> None:
         """Waits until the kernel has exactly these."""

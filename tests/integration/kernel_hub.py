@@ -49,9 +49,7 @@ class Hub:
 
     async def routes(self, family: str = "-4", *more: str) -> dict[str, str]:
         """Our routes by prefix, as ip(8) has them."""
-        lines = await self.made.routes(family, "route", "show", *(more or ("proto", "82")))
-        found = (line.replace(" proto 82", "").replace(" pref medium", "").split(maxsplit=1) for line in lines)
-        return {prefix: rest.strip() for prefix, rest in found}
+        return await self.made.routes(family, "route", "show", *(more or ("proto", "82")))
 
     async def until_routes(self, wanted: dict[str, str], family: str = "-4", *more: str) -> None:
         """Waits until the kernel has exactly these of ours."""

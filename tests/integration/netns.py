@@ -41,9 +41,15 @@ class Namespace:
         assert program.returncode == 0 or (but and but in error.decode()), (words, out, error)
         return out.decode()
 
-    async def routes(self, *words: str) -> list[str]:
+    async def route_lines(self, *words: str) -> list[str]:
         """The lines of ``ip WORDS``: none of a table that no route has been put into yet, and so is not there."""
         return (await self.run("ip", *words, but="FIB table does not exist")).splitlines()
+
+    async def routes(self, *words: str) -> dict[str, str]:
+        """The same by prefix, without our protocol number, which is known."""
+        lines = await self.route_lines(*words)
+        found = (line.replace(" proto 82", "").replace(" pref medium", "").split(maxsplit=1) for line in lines)
+        return {prefix: rest.strip() for prefix, rest in found}
 
     async def ip(self, *lines: str) -> None:
         """Runs ip(8) with each of these."""

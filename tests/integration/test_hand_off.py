@@ -8,7 +8,7 @@ MANY = 5000
 
 
 async def table(made: Namespace) -> list[str]:
-    return await made.routes("route", "show", "table", "4242")
+    return await made.route_lines("route", "show", "table", "4242")
 
 
 async def whole(made: Namespace) -> None:
